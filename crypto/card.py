@@ -1,0 +1,149 @@
+"""Cards introduce one place to the other, carried by hand and compared by fingerprint (docs/formats.md §5)."""
+
+import base64
+import binascii
+import hashlib
+import re
+import textwrap
+from dataclasses import dataclass
+from typing import Any, Final
+
+from crypto import cbor, wordlists
+from crypto.errors import MalformedError
+from crypto.signed import SIGNATURE_LENGTH, SigningKey, VerifyKey, sign, verify
+from crypto.wordlists import EFF_LARGE
+from crypto.xwing import RECIPIENT_LENGTH, Recipient
+
+LONGEST_LINE_NAME: Final = 100  # characters
+_FINGERPRINT_WORDS: Final = 8
+_LONGEST_TEXT: Final = 8_192
+_LINE: Final = "LINE"
+_HOST: Final = "HOST"
+
+
+def line_id(key: VerifyKey) -> bytes:
+    """The 16 bytes that name a line: bound to its public key."""
+    return hashlib.sha256(b"luwte/v1/line-id" + key.raw).digest()[:16]
+
+
+@dataclass(frozen=True)
+class LineCard:
+    """What the intake host must know of its line. `signed` is the verified encoding."""
+
+    name: str
+    verify_key: VerifyKey
+    bundle_recipient: Recipient
+    signed: bytes
+
+    @property
+    def line(self) -> bytes:
+        return line_id(self.verify_key)
+
+    @property
+    def text(self) -> str:
+        return _to_text(_LINE, self.signed)
+
+    @property
+    def fingerprint(self) -> tuple[str, ...]:
+        return fingerprint(self.signed)
+
+
+@dataclass(frozen=True)
+class HostCard:
+    """What the desk must know of its intake host. `signed` is the verified encoding."""
+
+    line: bytes
+    verify_key: VerifyKey
+    bundle_recipient: Recipient
+    signed: bytes
+
+    @property
+    def text(self) -> str:
+        return _to_text(_HOST, self.signed)
+
+    @property
+    def fingerprint(self) -> tuple[str, ...]:
+        return fingerprint(self.signed)
+
+
+def make_line_card(name: str, key: SigningKey, bundle_recipient: Recipient) -> LineCard:
+    """ValueError unless the name has 1 to 100 printable characters."""
+    if not _is_line_name(name):
+        raise ValueError(f"the line's name has 1 to {LONGEST_LINE_NAME} printable characters")
+    body = cbor.encode({"v": 1, "name": name, "sign": key.public.raw, "bundle": bundle_recipient.raw})
+    return LineCard(name, key.public, bundle_recipient, sign(key, "line-card", body))
+
+
+def make_host_card(line: bytes, key: SigningKey, bundle_recipient: Recipient) -> HostCard:
+    body = cbor.encode({"v": 1, "line": line, "sign": key.public.raw, "bundle": bundle_recipient.raw})
+    return HostCard(line, key.public, bundle_recipient, sign(key, "host-card", body))
+
+
+def parse_line_card(untrusted_text: str) -> LineCard:
+    """A card whose maker held all of its keys; who that was, only the fingerprint tells. Raises a CryptoError."""
+    signed = _from_text(_LINE, untrusted_text)
+    fields, key = _read(signed, "line-card")
+    name = fields.text("name", most_bytes=4 * LONGEST_LINE_NAME)
+    if not _is_line_name(name):
+        raise MalformedError("the line's name is empty, too long or not printable")
+    card = LineCard(name, key, Recipient(fields.bytes("bundle", RECIPIENT_LENGTH)), signed)
+    fields.done()
+    return card
+
+
+def parse_host_card(untrusted_text: str) -> HostCard:
+    """As parse_line_card."""
+    signed = _from_text(_HOST, untrusted_text)
+    fields, key = _read(signed, "host-card")
+    card = HostCard(fields.bytes("line", 16), key, Recipient(fields.bytes("bundle", RECIPIENT_LENGTH)), signed)
+    fields.done()
+    return card
+
+
+def fingerprint(signed: bytes) -> tuple[str, ...]:
+    """Eight words (103 bits) that two people compare over a way that the courier does not control."""
+    number = int.from_bytes(hashlib.sha256(b"luwte/v1/fingerprint\0" + signed).digest(), "big")
+    words = wordlists.load(EFF_LARGE).words
+    digits = []
+    for _ in range(_FINGERPRINT_WORDS):
+        number, digit = divmod(number, len(words))
+        digits.append(words[digit])
+    return tuple(reversed(digits))
+
+
+def _read(untrusted_signed: bytes, label: str) -> tuple[cbor.Fields, VerifyKey]:
+    """A card names the key that signs it, so its body has to be read before it can be verified."""
+    untrusted: Any = cbor.Fields(cbor.decode(untrusted_signed[:-SIGNATURE_LENGTH]))
+    key = VerifyKey(untrusted.bytes("sign", 32))
+    fields = cbor.Fields(cbor.decode(verify(key, label, untrusted_signed)))
+    fields.version(1)
+    fields.bytes("sign", 32)
+    return fields, key
+
+
+def _is_line_name(name: str) -> bool:
+    return 1 <= len(name) <= LONGEST_LINE_NAME and name.isprintable() and name == name.strip()
+
+
+def _to_text(kind: str, signed: bytes) -> str:
+    """Strict PEM (RFC 7468)."""
+    lines = textwrap.wrap(base64.b64encode(signed).decode("ascii"), 64)
+    return "\n".join([f"-----BEGIN LUWTE {kind} CARD-----", *lines, f"-----END LUWTE {kind} CARD-----", ""])
+
+
+def _from_text(kind: str, untrusted_text: str) -> bytes:
+    """The signed bytes. Line ends of any system and blank lines around are forgiven, nothing else is."""
+    text = untrusted_text.strip().replace("\r\n", "\n") + "\n"
+    match = re.fullmatch(
+        f"-----BEGIN LUWTE {kind} CARD-----\n([A-Za-z0-9+/=\n]*)-----END LUWTE {kind} CARD-----\n",
+        text if len(text) <= _LONGEST_TEXT else "",
+    )
+    if match is None:
+        raise MalformedError(f"not a {kind.lower()} card")
+    try:
+        signed = base64.b64decode(match[1].replace("\n", ""), validate=True)
+    except binascii.Error as error:
+        raise MalformedError(f"the {kind.lower()} card is damaged") from error
+    if _to_text(kind, signed) != text:
+        raise MalformedError(f"the {kind.lower()} card is damaged")
+    return signed

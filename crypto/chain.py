@@ -1,0 +1,67 @@
+"""The rules by which a receiver places a bundle in its chain (docs/formats.md §6). Pure: no clock, no storage."""
+
+from collections.abc import Callable
+from enum import Enum
+
+from crypto.errors import CryptoError
+from crypto.manifest import ChainPosition, Manifest
+
+
+class ChainError(CryptoError):
+    """A genuine bundle that must not be taken in as things stand."""
+
+
+class ForkError(ChainError):
+    """Two different bundles claim one number: the other place was rolled back, cloned or taken over. An alarm."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ALARM: bundle {number} contradicts what was taken in or made before (a fork)")
+        self.number = number
+
+
+class GapError(ChainError):
+    """Bundles between `expected` and `found` have not arrived."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"bundle {expected} is expected, this is bundle {found}: bring the missing one first")
+        self.expected = expected
+        self.found = found
+
+
+class Placement(Enum):
+    """Where a bundle stands."""
+
+    NEXT = "the next one"
+    PAST = "one that was taken in before, if its hash is the same"
+
+
+def place(tip: ChainPosition, manifest: Manifest, *, accept_gap: bool = False) -> Placement:
+    """Place a verified manifest after `tip`. Raises ForkError or GapError.
+
+    PAST obliges the caller to compare the file's hash with the one it has for that number (`same_as_before`).
+    `accept_gap` takes a bundle that comes too early; the caller must log it.
+    """
+    if manifest.number <= tip.number:
+        return Placement.PAST
+    if manifest.number > tip.number + 1:
+        if accept_gap:
+            return Placement.NEXT
+        raise GapError(tip.number + 1, manifest.number)
+    if manifest.previous != tip.sha256:
+        raise ForkError(tip.number)
+    return Placement.NEXT
+
+
+def same_as_before(number: int, sha256: bytes, before: bytes | None) -> None:
+    """Raise ForkError unless the file of bundle `number` is the one taken in before.
+
+    `before` is None for a number that was skipped over when a gap was accepted: the late bundle is refused too.
+    """
+    if sha256 != before:
+        raise ForkError(number)
+
+
+def check_acknowledgement(acknowledged: ChainPosition, made: Callable[[int], bytes | None]) -> None:
+    """Raise ForkError unless the other side acknowledges a bundle that this side made. `made` gives its hash."""
+    if acknowledged.number and made(acknowledged.number) != acknowledged.sha256:
+        raise ForkError(acknowledged.number)

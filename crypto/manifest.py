@@ -1,0 +1,157 @@
+"""The signed table of contents of a bundle (docs/formats.md §6)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from crypto import cbor
+from crypto.errors import ForgedError, MalformedError
+from crypto.sealed_object import ID_LENGTH, Kind
+
+MOST_OBJECTS: Final = 50_000
+MOST_TOMBSTONES: Final = 50_000
+MOST_CERTIFICATES: Final = 1_000
+LARGEST_OBJECT: Final = 1 << 40
+NO_HASH: Final = bytes(32)
+
+
+class Direction(StrEnum):
+    """Which way a bundle goes."""
+
+    COLLECT = "collect"
+    DISPATCH = "dispatch"
+
+
+class Erased(StrEnum):
+    """What a tombstone stands for."""
+
+    REPLY = "reply"
+    MAILBOX = "mailbox"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainPosition:
+    """A bundle's number and the SHA-256 of its file. Number 0 is the beginning, before any bundle."""
+
+    number: int
+    sha256: bytes
+
+    @classmethod
+    def beginning(cls) -> "ChainPosition":
+        return cls(0, NO_HASH)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectEntry:
+    """One sealed object in a bundle: `size` in bytes and `sha256` are of its sealed form."""
+
+    object_id: bytes
+    kind: Kind
+    size: int
+    sha256: bytes
+    mailbox_ref: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """Something that was erased; `ref` is the reply's object id or the mailbox_ref."""
+
+    what: Erased
+    ref: bytes
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle holds and where it stands in its chain. See docs/formats.md §6 for each field."""
+
+    line: bytes
+    direction: Direction
+    number: int
+    previous: bytes
+    acknowledged: ChainPosition
+    day: int
+    epoch: int
+    floor: int
+    objects: tuple[ObjectEntry, ...] = ()
+    tombstones: tuple[Tombstone, ...] = ()
+    certificates: tuple[bytes, ...] = ()
+
+    def encode(self) -> bytes:
+        return cbor.encode({
+            "v": 1,
+            "line": self.line,
+            "dir": str(self.direction),
+            "no": self.number,
+            "prev": self.previous,
+            "ack": [self.acknowledged.number, self.acknowledged.sha256],
+            "day": self.day,
+            "epoch": self.epoch,
+            "floor": self.floor,
+            "objects": [[o.object_id, str(o.kind), o.size, o.sha256, o.mailbox_ref] for o in self.objects],
+            "tombs": [[str(t.what), t.ref] for t in self.tombstones],
+            "certs": list(self.certificates),
+        })
+
+    @classmethod
+    def decode(cls, verified: bytes, *, line: bytes, direction: Direction) -> "Manifest":
+        """Read a manifest whose signature was verified. ForgedError when it is for another line or direction."""
+        fields = cbor.Fields(cbor.decode(verified))
+        fields.version(1)
+        if fields.bytes("line", ID_LENGTH) != line:
+            raise ForgedError("the bundle is for another line")
+        if fields.text("dir", most_bytes=16) != direction:
+            raise ForgedError("the bundle goes the other way")
+        manifest = cls(
+            line=line,
+            direction=direction,
+            number=fields.uint("no", least=1),
+            previous=fields.bytes("prev", 32),
+            acknowledged=_position(fields.array("ack", most=2)),
+            day=fields.uint("day"),
+            epoch=fields.uint("epoch"),
+            floor=fields.uint("floor"),
+            objects=tuple(_entry(item) for item in fields.array("objects", most=MOST_OBJECTS)),
+            tombstones=tuple(_tombstone(item) for item in fields.array("tombs", most=MOST_TOMBSTONES)),
+            certificates=tuple(_certificate(item) for item in fields.array("certs", most=MOST_CERTIFICATES)),
+        )
+        fields.done()
+        if len({o.object_id for o in manifest.objects}) != len(manifest.objects):
+            raise MalformedError("an object is listed twice")
+        return manifest
+
+
+def _position(item: Any) -> ChainPosition:
+    match item:
+        case [int(number), bytes(sha256)] if number >= 0 and len(sha256) == 32 and bool(number) == (sha256 != NO_HASH):
+            return ChainPosition(number, sha256)
+    raise MalformedError("the acknowledgement is malformed")
+
+
+def _entry(item: Any) -> ObjectEntry:
+    match item:
+        case [bytes(object_id), str(kind), int(size), bytes(sha256), bytes(mailbox_ref)] if (
+            kind in _KINDS
+            and len(object_id) == ID_LENGTH == len(mailbox_ref)
+            and len(sha256) == 32
+            and 0 < size <= LARGEST_OBJECT
+        ):
+            return ObjectEntry(object_id, Kind(kind), size, sha256, mailbox_ref)
+    raise MalformedError("an object's entry is malformed")
+
+
+def _tombstone(item: Any) -> Tombstone:
+    match item:
+        case [str(what), bytes(ref)] if what in _ERASED and len(ref) == ID_LENGTH:
+            return Tombstone(Erased(what), ref)
+    raise MalformedError("a tombstone is malformed")
+
+
+def _certificate(item: Any) -> bytes:
+    match item:
+        case bytes(certificate) if len(certificate) <= 4_096:
+            return certificate
+    raise MalformedError("an epoch certificate is malformed")
+
+
+_KINDS: Final = frozenset(map(str, Kind))
+_ERASED: Final = frozenset(map(str, Erased))
