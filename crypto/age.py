@@ -132,8 +132,8 @@ class SeekableOpener:
         self.length = plain_length(size - HEADER_LENGTH)
         self._last_position = max(0, -(-self.length // CHUNK) - 1)
         self._last = self._open(self._last_position, last=True)
-        if len(_read_up_to(untrusted_reader, 1)) != 0:
-            raise ForgedError("bytes follow the end of the file")
+        if self._last_position * CHUNK + len(self._last) != self.length or _read_up_to(untrusted_reader, 1):
+            raise ForgedError("the file has another length than it was said to have")
 
     def chunk(self, position: int) -> bytes:
         """Chunk number `position`; 64 KiB but for the last."""

@@ -1,7 +1,7 @@
 """The header of an age v1 file with exactly one `mlkem768x25519` stanza (C2SP `age.md`; docs/formats.md §3).
 
-The formats of Luwte allow no other stanza, so the header has one shape and one length, and is read by comparing, not by a
-general parser. Both ways agree with age 1.3 and `age-encryption`.
+The formats of Luwte allow no other stanza, so the header has one shape and one length, and is read by comparing, not
+by a general parser. Both ways agree with age 1.3 and `age-encryption`.
 """
 
 import base64

@@ -10,7 +10,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from crypto.age import CHUNK, Opener, Reader, Sealer
+from crypto.age import Opener, Reader, Sealer
+from crypto.age_stream import CHUNK
 from crypto.errors import ForgedError, MalformedError, TruncatedError
 from crypto.manifest import Direction, Manifest, ObjectEntry
 from crypto.padding import bundle_bucket

@@ -4,8 +4,8 @@ One value has one encoding: `decode` refuses whatever differs from the encoding 
 duplicate keys, trailing bytes, indefinite lengths and padded numbers in one comparison.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
 
 import cbor2
 
@@ -14,6 +14,28 @@ from crypto.errors import MalformedError
 Value = int | bytes | str | list[Any] | dict[str, Any]
 
 _MAX_DEPTH = 8
+LARGEST_NUMBER = 2**31 - 1  # of a field that counts or names a day; fits every database's integer
+
+
+class _NoTags(Mapping[int, Any]):
+    """Refuses every tag while decoding. A few hundred bytes of shared references (tags 28, 29) would otherwise unfold
+    into billions of items, and other tags compile patterns or compute powers that a stranger chose."""
+
+    def __getitem__(self, tag: int) -> Any:
+        return self._refuse
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 1
+
+    @staticmethod
+    def _refuse(*_: object) -> NoReturn:
+        raise ValueError("a tag")
+
+
+_NO_TAGS = _NoTags()
 
 
 def encode(value: Value) -> bytes:
@@ -27,8 +49,8 @@ def encode(value: Value) -> bytes:
 def decode(untrusted: bytes) -> Value:
     """Decode one whole deterministic value, or raise MalformedError."""
     try:
-        value = cbor2.loads(untrusted)
-    except Exception as error:  # noqa: BLE001 - a hostile encoding may raise anything (RecursionError, OverflowError)
+        value = cbor2.loads(untrusted, semantic_decoders=_NO_TAGS, max_depth=_MAX_DEPTH)
+    except Exception as error:  # a hostile encoding may raise anything (RecursionError, OverflowError)
         raise MalformedError("not valid CBOR") from error
     if not _plain(value, _MAX_DEPTH) or cbor2.dumps(value, canonical=True) != untrusted:
         raise MalformedError("not deterministic CBOR")
@@ -63,8 +85,8 @@ class Fields:
 
     def uint(self, key: str, *, least: int = 0) -> int:
         value = self._take(key)
-        if not isinstance(value, int) or value < least:
-            raise MalformedError(f"field {key}: not a number of at least {least}")
+        if not isinstance(value, int) or not least <= value <= LARGEST_NUMBER:
+            raise MalformedError(f"field {key}: not a number from {least} to {LARGEST_NUMBER}")
         return value
 
     def bytes(self, key: str, length: int) -> bytes:

@@ -8,8 +8,10 @@ key is derived, from public lists alone: it tells nothing about any mailbox.
 import difflib
 import secrets
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Final
 
 from crypto import wordlists
@@ -42,14 +44,16 @@ class WrongCountError(CodenameError):
 
 @dataclass(frozen=True, repr=False)
 class Codename:
-    """A word list's id and seven indexes from zero. Its repr shows nothing: it is a secret."""
+    """A word list's id and seven indexes from zero. Its repr shows nothing: it is a secret.
+
+    ValueError for an index outside the list, or of a word that sounds as an earlier one does.
+    """
 
     list_id: str
     indexes: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        count = len(_words(self.list_id).words)
-        if len(self.indexes) != WORDS or not all(0 <= i < count for i in self.indexes):
+        if len(self.indexes) != WORDS or not set(self.indexes) <= _usable(self.list_id):
             raise ValueError("not a codename of its list")
 
     @property
@@ -80,22 +84,23 @@ class Codename:
 
 def generate() -> Codename:
     """A fresh codename: 90.4 bits from the operating system."""
-    count = len(_words(EFF_LARGE).words)
-    return Codename(EFF_LARGE, tuple(secrets.randbelow(count) for _ in range(WORDS)))
+    usable = sorted(_usable(EFF_LARGE))
+    return Codename(EFF_LARGE, tuple(secrets.choice(usable) for _ in range(WORDS)))
 
 
 def parse(untrusted_typed: str) -> Codename:
     """The codename that a person meant. Raises UnknownWordError, WrongCountError or CodenameError."""
     if len(untrusted_typed) > LONGEST_TYPED:
         raise CodenameError("too long for a codename")
-    words = _words(EFF_LARGE)
-    folded = [part for word in _join_hyphened(_fold(untrusted_typed), words) for part in _part(word, words)]
-    for word in folded:
-        if word not in words.index:
-            raise UnknownWordError(word, tuple(difflib.get_close_matches(word, words.words, n=3, cutoff=0.6)))
-    if len(folded) != WORDS:
-        raise WrongCountError(len(folded))
-    return Codename(EFF_LARGE, tuple(words.index[word] for word in folded))
+    spoken = _spoken(EFF_LARGE)
+    found = [part for word in _join(_fold(untrusted_typed), spoken) for part in _part(word, spoken)]
+    for word in found:
+        if word not in spoken:
+            nearest = difflib.get_close_matches(word, _words(EFF_LARGE).words, n=3, cutoff=0.6)
+            raise UnknownWordError(word, tuple(nearest))
+    if len(found) != WORDS:
+        raise WrongCountError(len(found))
+    return Codename(EFF_LARGE, tuple(spoken[word] for word in found))
 
 
 @cache
@@ -103,33 +108,47 @@ def _words(list_id: str) -> WordList:
     return wordlists.load(list_id)
 
 
+@cache
+def _spoken(list_id: str) -> MappingProxyType[str, int]:
+    """Each word's letters and its index. `yo-yo` and `yoyo` have the same letters: the first stands for both."""
+    spoken: dict[str, int] = {}
+    for index, word in enumerate(_words(list_id).words):
+        spoken.setdefault(word.replace("-", ""), index)
+    return MappingProxyType(spoken)
+
+
+@cache
+def _usable(list_id: str) -> frozenset[int]:
+    return frozenset(_spoken(list_id).values())
+
+
 def _fold(typed: str) -> list[str]:
     """Letters without marks, case or width; everything else separates words."""
     plain = unicodedata.normalize("NFKD", typed).casefold().replace("ı", "i")
     plain = unicodedata.normalize("NFKD", plain)
-    kept = (c if c.isalpha() else "" if unicodedata.category(c) in ("Mn", "Cf") else " " for c in plain)
+    kept = (c if c.isalpha() else "" if unicodedata.category(c) in ("Mn", "Mc", "Me", "Cf") else " " for c in plain)
     return "".join(kept).split()
 
 
-def _join_hyphened(folded: list[str], words: WordList) -> list[str]:
-    """Put back the few words of the list that have a hyphen, however they were separated."""
+def _join(folded: list[str], spoken: Mapping[str, int]) -> list[str]:
+    """Put back the few words of the list that have a hyphen, however they were separated.
+
+    Their first halves are no words of the list, so this never takes two words of a codename for one.
+    """
     out: list[str] = []
     for word in folded:
-        if out and (joined := f"{out[-1]}-{word}") in words.index:
-            out[-1] = joined
+        if out and out[-1] not in spoken and out[-1] + word in spoken:
+            out[-1] += word
         else:
             out.append(word)
-    return [_HYPHENED.get(word, word) for word in out]
+    return out
 
 
-def _part(word: str, words: WordList) -> list[str]:
+def _part(word: str, spoken: Mapping[str, int]) -> list[str]:
     """Words typed without blanks, taken apart. No word of the list begins another, so there is one way at most."""
     parts, start = [], 0
     for end in range(1, len(word) + 1):
-        if word[start:end] in words.index:
+        if word[start:end] in spoken:
             parts.append(word[start:end])
             start = end
     return parts if start == len(word) else [word]
-
-
-_HYPHENED: Final = {word.replace("-", ""): word for word in ("drop-down", "felt-tip", "t-shirt", "yo-yo")}

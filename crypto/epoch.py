@@ -1,7 +1,7 @@
 """Intake epochs: one X-Wing key a day, certified by the line key and chained (docs/formats.md §4).
 
-The desk makes keys ahead and destroys each when its time is over; what was sealed to a destroyed key can never be opened
-again. The chain lets the intake host take certificates in order only; `choose` says which one serves today.
+The desk makes keys ahead and destroys each when its time is over; what was sealed to a destroyed key can never be
+opened again. The chain lets the intake host take certificates in order only; `choose` says which one serves today.
 """
 
 import hashlib

@@ -122,7 +122,9 @@ class Manifest:
 
 def _position(item: Any) -> ChainPosition:
     match item:
-        case [int(number), bytes(sha256)] if number >= 0 and len(sha256) == 32 and bool(number) == (sha256 != NO_HASH):
+        case [int(number), bytes(sha256)] if (
+            0 <= number <= cbor.LARGEST_NUMBER and len(sha256) == 32 and bool(number) == (sha256 != NO_HASH)
+        ):
             return ChainPosition(number, sha256)
     raise MalformedError("the acknowledgement is malformed")
 

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from crypto import cbor
-from crypto.age import CHUNK, FileKey, SeekableOpener, SeekableReader, Sealer
+from crypto.age import FileKey, Sealer, SeekableOpener, SeekableReader
+from crypto.age_stream import CHUNK
 from crypto.errors import MalformedError
 from crypto.padding import file_bucket, message_bucket
 from crypto.xwing import RECIPIENT_LENGTH, Identity, Recipient

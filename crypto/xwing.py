@@ -23,6 +23,14 @@ WRAPPED_LENGTH = 32
 FILE_KEY_LENGTH = 16
 
 _MLKEM_LENGTH = 1184
+_PRIME = 2**255 - 19
+_SMALL_ORDER = frozenset({  # X25519 coordinates that every private key maps to zero (RFC 7748 §6.1)
+    0,
+    1,
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    _PRIME - 1,
+})
 _INFO = b"age-encryption.org/mlkem768x25519"
 _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
@@ -33,6 +41,10 @@ class Recipient:
     def __init__(self, untrusted_raw: bytes) -> None:
         if len(untrusted_raw) != RECIPIENT_LENGTH:
             raise MalformedError("a recipient has 1216 bytes")
+        coordinate = int.from_bytes(untrusted_raw[_MLKEM_LENGTH:], "little") & (1 << 255) - 1
+        if coordinate % _PRIME in _SMALL_ORDER:
+            # Nothing can be sealed to it: refused here, not when a reply is written.
+            raise MalformedError("a recipient of small order")
         try:
             self._key = hpke.MLKEM768X25519PublicKey(
                 MLKEM768PublicKey.from_public_bytes(untrusted_raw[:_MLKEM_LENGTH]),
