@@ -19,6 +19,7 @@ from crypto.wordlists import EFF_LARGE, WordList
 
 WORDS: Final = 7
 LONGEST_TYPED: Final = 1_000  # characters; the longest codename has 76
+_LONGEST_NAMED: Final = 40  # letters of an unknown word that an error repeats
 
 
 class CodenameError(ValueError):
@@ -93,14 +94,19 @@ def parse(untrusted_typed: str) -> Codename:
     if len(untrusted_typed) > LONGEST_TYPED:
         raise CodenameError("too long for a codename")
     spoken = _spoken(EFF_LARGE)
-    found = [part for word in _join(_fold(untrusted_typed), spoken) for part in _part(word, spoken)]
-    for word in found:
-        if word not in spoken:
-            nearest = difflib.get_close_matches(word, _words(EFF_LARGE).words, n=3, cutoff=0.6)
-            raise UnknownWordError(word, tuple(nearest))
+    folded = _fold(untrusted_typed)
+    found = _part("".join(folded), spoken)
+    if found is None:
+        raise _unknown(_join(folded, spoken), spoken)
     if len(found) != WORDS:
         raise WrongCountError(len(found))
     return Codename(EFF_LARGE, tuple(spoken[word] for word in found))
+
+
+def _unknown(typed_words: list[str], spoken: Mapping[str, int]) -> UnknownWordError:
+    """The first typed word that is no word of the list and not several of them."""
+    word = next(word for word in typed_words if _part(word, spoken) is None)
+    return UnknownWordError(word[:_LONGEST_NAMED], tuple(difflib.get_close_matches(word, _words(EFF_LARGE).words, n=3, cutoff=0.6)))
 
 
 @cache
@@ -131,10 +137,7 @@ def _fold(typed: str) -> list[str]:
 
 
 def _join(folded: list[str], spoken: Mapping[str, int]) -> list[str]:
-    """Put back the few words of the list that have a hyphen, however they were separated.
-
-    Their first halves are no words of the list, so this never takes two words of a codename for one.
-    """
+    """Put back the few words of the list that have a hyphen, so that none of their halves is called unknown."""
     out: list[str] = []
     for word in folded:
         if out and out[-1] not in spoken and out[-1] + word in spoken:
@@ -144,11 +147,11 @@ def _join(folded: list[str], spoken: Mapping[str, int]) -> list[str]:
     return out
 
 
-def _part(word: str, spoken: Mapping[str, int]) -> list[str]:
-    """Words typed without blanks, taken apart. No word of the list begins another, so there is one way at most."""
+def _part(letters: str, spoken: Mapping[str, int]) -> list[str] | None:
+    """Letters taken apart into words, or None. No word of the list begins another, so there is one way at most."""
     parts, start = [], 0
-    for end in range(1, len(word) + 1):
-        if word[start:end] in spoken:
-            parts.append(word[start:end])
+    for end in range(1, len(letters) + 1):
+        if letters[start:end] in spoken:
+            parts.append(letters[start:end])
             start = end
-    return parts if start == len(word) else [word]
+    return parts if start == len(letters) else None
