@@ -106,7 +106,8 @@ def parse(untrusted_typed: str) -> Codename:
 def _unknown(typed_words: list[str], spoken: Mapping[str, int]) -> UnknownWordError:
     """The first typed word that is no word of the list and not several of them."""
     word = next(word for word in typed_words if _part(word, spoken) is None)
-    return UnknownWordError(word[:_LONGEST_NAMED], tuple(difflib.get_close_matches(word, _words(EFF_LARGE).words, n=3, cutoff=0.6)))
+    nearest = difflib.get_close_matches(word, _words(EFF_LARGE).words, n=3, cutoff=0.6)
+    return UnknownWordError(word[:_LONGEST_NAMED], tuple(nearest))
 
 
 @cache
