@@ -97,6 +97,8 @@ def _parse_vector(encoded: str) -> tuple[dict[str, str], bytes]:
 
 # Valid age files that Luwte's formats refuse: they have more than the one stanza.
 STRICTER = {"hybrid_grease", "hybrid_multiple_recipients", "hybrid_and_x25519"}
+# A full chunk at the end that is not marked final is never released here; the reference releases it before it refuses.
+HELD_BACK = {"stream_no_final_full", "stream_no_final_two_chunks_full"}
 EXPECTED: dict[str, type[CryptoError]] = {
     "no match": WrongKeyError,
     "HMAC failure": ForgedError,
@@ -137,14 +139,14 @@ def test_stream_vectors_of_c2sp_under_our_header(cctv: dict[str, Any], identity:
                 for chunk in Opener(key, io.BytesIO(sealed)):
                     released += chunk
             except CryptoError:
-                assert fields["expect"] == "payload failure", name
+                assert fields["expect"] in ("payload failure", "header failure"), name  # the nonce is header to some
                 with pytest.raises(CryptoError):
                     SeekableOpener(key, io.BytesIO(sealed), len(sealed)).chunk(0)
             else:
                 assert fields["expect"] == "success", name
                 opener = SeekableOpener(key, io.BytesIO(sealed), len(sealed))
                 assert b"".join(opener.read_range(0, opener.length)) == released
-            if fields.get("payload"):
+            if name not in HELD_BACK and "payload" in fields:
                 assert hashlib.sha256(released).hexdigest() == fields["payload"], name
 
 
