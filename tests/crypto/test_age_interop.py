@@ -97,8 +97,16 @@ def _parse_vector(encoded: str) -> tuple[dict[str, str], bytes]:
 
 # Valid age files that Luwte's formats refuse: they have more than the one stanza.
 STRICTER = {"hybrid_grease", "hybrid_multiple_recipients", "hybrid_and_x25519"}
-# A full chunk at the end that is not marked final is never released here; the reference releases it before it refuses.
-HELD_BACK = {"stream_no_final_full", "stream_no_final_two_chunks_full"}
+# A chunk is released here only once it is known to be the last, or not to be: less than the reference releases.
+HELD_BACK = {
+    "stream_no_final_full",
+    "stream_no_final_two_chunks_full",
+    "stream_trailing_garbage_long",
+    "stream_trailing_garbage_short",
+    "stream_two_final_chunks",
+    "stream_two_final_chunks_full",
+    "stream_two_final_chunks_second",
+}
 EXPECTED: dict[str, type[CryptoError]] = {
     "no match": WrongKeyError,
     "HMAC failure": ForgedError,
