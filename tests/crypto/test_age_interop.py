@@ -149,7 +149,8 @@ def test_stream_vectors_of_c2sp_under_our_header(cctv: dict[str, Any], identity:
             except CryptoError:
                 assert fields["expect"] in ("payload failure", "header failure"), name  # the nonce is header to some
                 with pytest.raises(CryptoError):
-                    SeekableOpener(key, io.BytesIO(sealed), len(sealed)).chunk(0)
+                    opener = SeekableOpener(key, io.BytesIO(sealed), len(sealed))
+                    list(opener.read_range(0, opener.length))
             else:
                 assert fields["expect"] == "success", name
                 opener = SeekableOpener(key, io.BytesIO(sealed), len(sealed))
