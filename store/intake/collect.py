@@ -1,0 +1,209 @@
+"""Collecting: what came in since the last time leaves as signed, numbered, encrypted bundles.
+
+A bundle is made in three steps that a crash may separate: claim the objects under the next number, write the file, write
+down its hash. Only the last makes it a bundle; before that the next run gives the claim back and begins again.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from crypto.bundle import write_bundle
+from crypto.card import LineCard
+from crypto.manifest import (
+    MOST_OBJECTS,
+    MOST_TOMBSTONES,
+    NO_HASH,
+    ChainPosition,
+    Direction,
+    Erased,
+    Manifest,
+    ObjectEntry,
+    Tombstone,
+)
+from crypto.sealed_object import Kind
+from store.files import exclusively, write_whole
+from store.intake.blobs import Blobs, MissingBlobError
+from store.intake.bundles import bundle_name, room_for, sweep_outbox, taken_in
+from store.intake.database import Database
+from store.intake.host_keys import HostKeys
+from store.intake.intake_keys import IntakeKeys
+from store.intake.settings import Settings
+from store.intake.tables import Grave, InBundle, Mark, OperatorNote, OutBundle, SubmittedObject
+
+_ACKNOWLEDGED = "acknowledged_to_desk"
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class CollectReport:
+    """`made`: numbers of new bundles. `files`: every unacknowledged bundle, now in the folder. `objects` are in new ones."""
+
+    made: tuple[int, ...]
+    files: tuple[Path, ...]
+    objects: int
+
+
+class Collector:
+    """Makes collect bundles and puts them where the courier takes them."""
+
+    def __init__(
+        self,
+        state: Path,
+        database: Database,
+        blobs: Blobs,
+        keys: HostKeys,
+        intake_keys: IntakeKeys,
+        line: LineCard,
+        settings: Settings,
+        today: Callable[[], int],
+    ) -> None:
+        self._lock, self._outbox = state / "carry.lock", state / "outbox"
+        self._database, self._blobs, self._keys, self._intake_keys = database, blobs, keys, intake_keys
+        self._line, self._settings, self._today = line, settings, today
+
+    def collect(self, to: Path) -> CollectReport:
+        """Make bundles of all that waits, then put every bundle that the desk has not acknowledged into the folder `to`.
+
+        Repeating it loses and doubles nothing. LockedError while another collect or deliver runs; NoSpaceError.
+        """
+        with exclusively(self._lock):
+            self._give_back_claims()
+            self._intake_keys.current()
+            made, objects = [], 0
+            while (claim := self._claim()) is not None:
+                number, entries = claim
+                self._write(number, entries)
+                made.append(number)
+                objects += len(entries)
+            files = tuple(self._copy_out(to))
+        return CollectReport(tuple(made), files, objects)
+
+    def _give_back_claims(self) -> None:
+        with self._database.writing() as session:
+            unfinished = list(session.scalars(select(OutBundle.number).where(OutBundle.sha256.is_(None))))
+            for number in unfinished:
+                session.execute(update(SubmittedObject).filter_by(bundle=number).values(bundle=None))
+                session.execute(update(Grave).filter_by(bundle=number).values(bundle=None))
+            session.execute(delete(OutBundle).where(OutBundle.number.in_(unfinished)))
+            session.flush()
+            sweep_outbox(self._outbox, session)
+
+    def _claim(self) -> tuple[int, list[SubmittedObject]] | None:
+        """Take what waits, as much as one bundle holds, under the next number. None when nothing waits."""
+        with self._database.writing() as session:
+            query = select(SubmittedObject).filter_by(bundle=None).limit(MOST_OBJECTS)
+            chosen, size = [], 0
+            for row in session.scalars(query):
+                size += row.size
+                if size > self._settings.bundle_bytes:
+                    break
+                chosen.append(row)
+            graves = list(session.scalars(select(Grave).filter_by(bundle=None).limit(MOST_TOMBSTONES)))
+            if not chosen and not graves and not self._owes_acknowledgement(session):
+                return None
+            number = (session.scalar(select(func.max(OutBundle.number))) or 0) + 1
+            session.add(OutBundle(number=number, acknowledged=False))
+            for row in chosen:
+                row.bundle = number
+            for grave in graves:
+                grave.bundle = number
+            return number, chosen
+
+    def _owes_acknowledgement(self, session: Session) -> bool:
+        """Whether a bundle with content came in that no collect bundle has acknowledged.
+
+        A bundle that holds nothing but an acknowledgement asks for none: otherwise two idle places would never stop.
+        """
+        mark = session.scalar(select(Mark.value).filter_by(name=_ACKNOWLEDGED)) or 0
+        query = select(InBundle.number).where(InBundle.number > mark, InBundle.content).limit(1)
+        return session.scalar(query) is not None
+
+    def _write(self, number: int, rows: list[SubmittedObject]) -> None:
+        """Write the bundle's file, then the row that makes it one. A damaged object is left out and noted."""
+        entries = [entry for row in rows if (entry := self._entry(row)) is not None]
+        with self._database.reading() as session:
+            manifest = self._manifest(session, number, entries)
+        digest = hashlib.sha256()
+
+        def pieces() -> Iterator[bytes]:
+            blobs = (self._blobs.read(entry.object_id) for entry in entries)
+            for piece in write_bundle(self._line.bundle_recipient, self._keys.signing_key, manifest, blobs):
+                digest.update(piece)
+                yield piece
+
+        with room_for("the disk of the intake host"):
+            write_whole(self._outbox / bundle_name(Direction.COLLECT, number), pieces())
+        with self._database.writing() as session:
+            session.execute(update(OutBundle).filter_by(number=number).values(sha256=digest.digest()))
+            session.merge(Mark(name=_ACKNOWLEDGED, value=manifest.acknowledged.number))
+
+    def _entry(self, row: SubmittedObject) -> ObjectEntry | None:
+        size, digest = 0, hashlib.sha256()
+        try:
+            for piece in self._blobs.read(row.object_id):
+                size += len(piece)
+                digest.update(piece)
+        except MissingBlobError:
+            size = -1
+        if size == row.size:
+            return ObjectEntry(row.object_id, Kind(row.kind), size, digest.digest(), row.mailbox_ref)
+        with self._database.writing() as session:
+            session.execute(delete(SubmittedObject).filter_by(object_id=row.object_id))
+            text = "A sealed object was missing or damaged on this host's disk and could not be collected."
+            session.add(OperatorNote(day=self._today(), text=text))
+        return None
+
+    def _manifest(self, session: Session, number: int, entries: list[ObjectEntry]) -> Manifest:
+        high_water = self._intake_keys.high_water(session)
+        lowest = session.scalar(select(func.min(SubmittedObject.epoch)).filter_by(bundle=None))
+        graves = session.scalars(select(Grave).filter_by(bundle=number))
+        previous = session.get(OutBundle, number - 1)
+        return Manifest(
+            line=self._line.line,
+            direction=Direction.COLLECT,
+            number=number,
+            previous=previous.sha256 if previous and previous.sha256 else NO_HASH,
+            acknowledged=taken_in(session),
+            day=self._today(),
+            epoch=high_water,
+            # An upload in progress ends within a day of its beginning or is refused (submissions.py), and the desk waits
+            # three days beyond this manifest's day: so what is in no row yet cannot be sealed to a destroyed key.
+            floor=min(high_water, lowest) if lowest is not None else high_water,
+            objects=tuple(entries),
+            tombstones=tuple(Tombstone(Erased(grave.what), grave.ref) for grave in graves),
+        )
+
+    def _copy_out(self, to: Path) -> Iterator[Path]:
+        with self._database.reading() as session:
+            query = select(OutBundle).where(~OutBundle.acknowledged).order_by(OutBundle.number)
+            positions = [ChainPosition(row.number, row.sha256) for row in session.scalars(query) if row.sha256]
+        with room_for("the folder for bundles"):
+            to.mkdir(parents=True, exist_ok=True)
+            for position in positions:
+                name = bundle_name(Direction.COLLECT, position.number)
+                if _hash_of(to / name) != position.sha256:
+                    write_whole(to / name, _pieces_of(self._outbox / name), mode=0o644)
+                yield to / name
+
+
+def _hash_of(path: Path) -> bytes | None:
+    try:
+        digest = hashlib.sha256()
+        for piece in _pieces_of(path):
+            digest.update(piece)
+    except OSError:
+        return None
+    return digest.digest()
+
+
+def _pieces_of(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            yield piece
+
+

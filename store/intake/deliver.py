@@ -1,0 +1,202 @@
+"""Delivering: a dispatch bundle from the desk is verified whole and taken in all at once, or not at all."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from crypto import chain
+from crypto.bundle import BundleReader, open_bundle
+from crypto.card import LineCard
+from crypto.chain import Placement
+from crypto.errors import CryptoError, MalformedError
+from crypto.manifest import Direction, Erased, Manifest
+from crypto.sealed_object import Kind
+from store.files import exclusively
+from store.intake.blobs import Blobs
+from store.intake.bundles import made_hash, room_for, sweep_outbox, taken_in
+from store.intake.database import Database
+from store.intake.errors import BundleRefusedError
+from store.intake.host_keys import HostKeys
+from store.intake.intake_keys import IntakeKeys
+from store.intake.tables import Grave, InBundle, Mailbox, OperatorNote, OutBundle, Reply, SubmittedObject
+
+
+@dataclass(frozen=True)
+class DeliverReport:
+    """What a delivery did. `already_had`: this very bundle was taken in before, and nothing changed."""
+
+    number: int
+    already_had: bool = False
+    replies: int = 0
+    intake_keys: int = 0
+    acknowledged: int = 0  # number of the last collect bundle that the desk has
+    deleted: int = 0  # sealed objects that the desk has acknowledged
+
+
+class _HashingReader:
+    """Reads a file and hashes what was read."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int, /) -> bytes:
+        data = self._file.read(size) or b""
+        self.digest.update(data)
+        return data
+
+
+class Deliverer:
+    """Takes in dispatch bundles."""
+
+    def __init__(
+        self,
+        state: Path,
+        database: Database,
+        blobs: Blobs,
+        keys: HostKeys,
+        intake_keys: IntakeKeys,
+        line: LineCard,
+        today: Callable[[], int],
+    ) -> None:
+        self._lock, self._outbox = state / "carry.lock", state / "outbox"
+        self._database, self._blobs, self._keys, self._intake_keys = database, blobs, keys, intake_keys
+        self._line, self._today = line, today
+
+    def deliver(self, path: Path, *, accept_gap: bool = False) -> DeliverReport:
+        """Take in one dispatch bundle. Repeating it, or being killed in it, loses and doubles nothing.
+
+        Raises BundleRefusedError (damaged, forged, of another line, a fork, a gap) and changes nothing; LockedError;
+        NoSpaceError. `accept_gap` takes a bundle that comes too early and notes it.
+        """
+        with exclusively(self._lock), room_for("the disk of the intake host"):
+            try:
+                file = path.open("rb", buffering=0)
+            except OSError as error:
+                raise BundleRefusedError(f"{path.name} cannot be read ({error.strerror})") from error
+            with file:
+                try:
+                    return self._take_in(_HashingReader(file), accept_gap=accept_gap)
+                except CryptoError as error:
+                    raise BundleRefusedError(f"{path.name} was not taken in: {error}") from error
+
+    def _take_in(self, reader: _HashingReader, *, accept_gap: bool) -> DeliverReport:
+        bundle = open_bundle(
+            self._keys.identity, self._line.verify_key, reader, line=self._line.line, direction=Direction.DISPATCH
+        )
+        manifest = bundle.manifest
+        with self._database.reading() as session:
+            tip = taken_in(session)
+            placement = chain.place(tip, manifest, accept_gap=accept_gap)
+            chain.check_acknowledgement(manifest.acknowledged, lambda number: made_hash(session, number))
+            if placement is Placement.PAST:
+                before = session.get(InBundle, manifest.number)
+                _read_through(bundle)
+                chain.same_as_before(manifest.number, reader.digest.digest(), before.sha256 if before else None)
+                return DeliverReport(manifest.number, already_had=True)
+        try:
+            # Replies are put to rest before the one transaction that makes them known: a crash leaves only leftovers.
+            self._rest_replies(bundle)
+            bundle.finish()
+            with self._database.writing() as session:
+                report, gone = self._commit(session, manifest, reader.digest.digest(), gap=manifest.number - tip.number > 1)
+        except BaseException:
+            for entry in manifest.objects:
+                self._blobs.delete(entry.object_id)
+            raise
+        for blob_id in gone:
+            self._blobs.delete(blob_id)
+        with self._database.reading() as session:
+            sweep_outbox(self._outbox, session)
+        return report
+
+    def _rest_replies(self, bundle: BundleReader) -> None:
+        for entry, pieces in bundle.objects():
+            if entry.kind is not Kind.REPLY:
+                raise MalformedError("something else than a reply comes from the desk")
+            writer = self._blobs.create(entry.object_id)
+            try:
+                for piece in pieces:
+                    writer.write(bytes(piece))
+                writer.finish()
+            except BaseException:
+                writer.abort()
+                raise
+
+    def _commit(
+        self, session: Session, manifest: Manifest, sha256: bytes, *, gap: bool
+    ) -> tuple[DeliverReport, list[bytes]]:
+        """The one transaction. Returns the blobs that nothing refers to any more."""
+        self._intake_keys.add(session, manifest.certificates)
+        gone = self._add_replies(session, manifest)
+        gone += _apply_tombstones(session, manifest)
+        deleted = _forget_acknowledged(session, manifest.acknowledged.number)
+        if gap:
+            text = f"Bundle {manifest.number} from the desk was taken in although bundles before it are missing."
+            session.add(OperatorNote(day=self._today(), text=text))
+        content = bool(manifest.objects or manifest.tombstones or manifest.certificates)
+        session.add(InBundle(number=manifest.number, sha256=sha256, content=content))
+        report = DeliverReport(
+            manifest.number,
+            replies=len(manifest.objects),
+            intake_keys=len(manifest.certificates),
+            acknowledged=manifest.acknowledged.number,
+            deleted=len(deleted),
+        )
+        return report, gone + deleted
+
+    def _add_replies(self, session: Session, manifest: Manifest) -> list[bytes]:
+        """Replies to a mailbox that the source has erased are not kept."""
+        refs = {entry.mailbox_ref for entry in manifest.objects}
+        known = set(session.scalars(select(Mailbox.ref).where(Mailbox.ref.in_(refs)))) if refs else set()
+        unwanted = []
+        for position, entry in enumerate(manifest.objects):
+            if entry.mailbox_ref in known:
+                session.merge(
+                    Reply(
+                        reply_id=entry.object_id,
+                        mailbox_ref=entry.mailbox_ref,
+                        number=manifest.number,
+                        position=position,
+                    )
+                )
+            else:
+                unwanted.append(entry.object_id)
+        return unwanted
+
+
+def _apply_tombstones(session: Session, manifest: Manifest) -> list[bytes]:
+    """The desk withdrew a reply, or destroyed a source: its mailbox goes, but not what the desk has not seen yet."""
+    gone: list[bytes] = []
+    for tombstone in manifest.tombstones:
+        column = Reply.reply_id if tombstone.what is Erased.REPLY else Reply.mailbox_ref
+        gone += session.scalars(select(Reply.reply_id).where(column == tombstone.ref))
+        session.execute(delete(Reply).where(column == tombstone.ref))
+        if tombstone.what is Erased.MAILBOX:
+            unseen = select(SubmittedObject.object_id).filter_by(mailbox_ref=tombstone.ref, bundle=None).limit(1)
+            if session.scalar(unseen) is None:
+                session.execute(delete(Mailbox).filter_by(ref=tombstone.ref))
+    return gone
+
+
+def _forget_acknowledged(session: Session, number: int) -> list[bytes]:
+    """Delete the rows of what the desk has, and only that. Returns the blobs to delete."""
+    held = SubmittedObject.bundle <= number
+    blob_ids = list(session.scalars(select(SubmittedObject.object_id).where(held)))
+    session.execute(delete(SubmittedObject).where(held))
+    session.execute(delete(Grave).where(Grave.bundle <= number))
+    session.execute(update(OutBundle).where(OutBundle.number <= number).values(acknowledged=True))
+    return blob_ids
+
+
+def _read_through(bundle: BundleReader) -> None:
+    """To its verified end, so that the whole file is hashed."""
+    for _entry, pieces in bundle.objects():
+        for _ in pieces:
+            pass
+    bundle.finish()

@@ -1,0 +1,61 @@
+"""The host's side of intake epochs: which key seals today (docs/formats.md §4)."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from crypto import epoch
+from crypto.card import LineCard
+from crypto.epoch import EpochCertificate, EpochChoice
+from store.intake.database import Database
+from store.intake.tables import IntakeKey, Mark
+
+_HIGH_WATER = "epoch_high_water"
+
+
+class IntakeKeys:
+    """The verified chain of certificates, and the mark below which the host never goes back."""
+
+    def __init__(self, database: Database, line: LineCard, today: Callable[[], int]) -> None:
+        self._database, self._line, self._today = database, line, today
+
+    def current(self) -> EpochChoice:
+        """The key that serves now. Raises the high-water mark when it is a newer one than ever before."""
+        with self._database.reading() as session:
+            high_water = self.high_water(session)
+            choice = epoch.choose(self._chain(session), self._today(), high_water)
+        if choice.certificate is not None and choice.certificate.epoch > high_water:
+            with self._database.writing() as session:
+                self._raise_mark(session, choice.certificate.epoch)
+        return choice
+
+    def high_water(self, session: Session) -> int:
+        return session.scalar(select(Mark.value).filter_by(name=_HIGH_WATER)) or 0
+
+    def tip(self, session: Session) -> EpochCertificate | None:
+        """The last certificate of the chain."""
+        encoded = session.scalar(select(IntakeKey.encoded).order_by(IntakeKey.epoch.desc()).limit(1))
+        return self._parse(encoded) if encoded else None
+
+    def add(self, session: Session, untrusted_certificates: Sequence[bytes]) -> None:
+        """Verify certificates that follow the chain and keep them; those that are far in the past go."""
+        certificates = [self._parse(encoded) for encoded in untrusted_certificates]
+        epoch.extend(self.tip(session), certificates)
+        session.add_all(IntakeKey(epoch=c.epoch, encoded=c.encoded) for c in certificates)
+        session.flush()
+        # The one in use must stay; the ones before it can never be used again.
+        session.execute(delete(IntakeKey).where(IntakeKey.epoch < self.high_water(session)))
+
+    def _chain(self, session: Session) -> list[EpochCertificate]:
+        return [self._parse(row) for row in session.scalars(select(IntakeKey.encoded).order_by(IntakeKey.epoch))]
+
+    def _parse(self, encoded: bytes) -> EpochCertificate:
+        return epoch.parse(self._line.verify_key, self._line.line, encoded)
+
+    def _raise_mark(self, session: Session, value: int) -> None:
+        mark = session.get(Mark, _HIGH_WATER, with_for_update=True)
+        if mark is None:
+            session.add(Mark(name=_HIGH_WATER, value=value))
+        elif mark.value < value:
+            mark.value = value

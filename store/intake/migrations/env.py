@@ -1,0 +1,13 @@
+"""Run by Alembic on a connection that store.intake.database hands over."""
+
+from alembic import context
+
+from store.intake.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,82 @@
+"""Replies that wait for their source. The host keeps them sealed; only the codename opens them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from crypto.manifest import Erased
+from store.intake.blobs import Blobs
+from store.intake.database import Database
+from store.intake.tables import Grave, Mailbox, Reply, SubmittedObject
+
+
+@dataclass(frozen=True)
+class StoredReply:
+    """A sealed reply: its id (16 bytes). Its day is inside, sealed."""
+
+    reply_id: bytes
+
+
+class Replies:
+    """A mailbox's replies, and erasing. What is erased here is told to the desk by a tombstone."""
+
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self._database, self._blobs = database, blobs
+
+    def list(self, mailbox_ref: bytes) -> list[StoredReply]:
+        """Newest first."""
+        with self._database.reading() as session:
+            query = (
+                select(Reply.reply_id)
+                .filter_by(mailbox_ref=mailbox_ref)
+                .order_by(Reply.number.desc(), Reply.position.desc())
+            )
+            return [StoredReply(reply_id) for reply_id in session.scalars(query)]
+
+    def read(self, reply_id: bytes) -> bytes:
+        """The sealed reply; MissingBlobError when it has gone."""
+        return b"".join(self._blobs.read(reply_id))
+
+    def erase(self, mailbox_ref: bytes, reply_id: bytes) -> bool:
+        """Erase one reply of this mailbox. False when there was none: erased in another tab."""
+        with self._database.writing() as session:
+            reply = session.get(Reply, reply_id)
+            if reply is None or reply.mailbox_ref != mailbox_ref:
+                return False
+            session.delete(reply)
+            _bury(session, Erased.REPLY, reply_id)
+        self._blobs.delete(reply_id)
+        return True
+
+    def erase_all(self, mailbox_ref: bytes) -> int:
+        """Erase every reply of this mailbox; how many there were."""
+        with self._database.writing() as session:
+            reply_ids = _erase_replies(session, mailbox_ref)
+            for reply_id in reply_ids:
+                _bury(session, Erased.REPLY, reply_id)
+        for reply_id in reply_ids:
+            self._blobs.delete(reply_id)
+        return len(reply_ids)
+
+    def erase_mailbox(self, mailbox_ref: bytes) -> None:
+        """Erase the mailbox, its replies, and what was sent and is in no bundle yet. The codename is then unknown."""
+        with self._database.writing() as session:
+            blob_ids = _erase_replies(session, mailbox_ref)
+            withdrawn = select(SubmittedObject.object_id).filter_by(mailbox_ref=mailbox_ref, bundle=None)
+            blob_ids += session.scalars(withdrawn)
+            session.execute(delete(SubmittedObject).filter_by(mailbox_ref=mailbox_ref, bundle=None))
+            if session.execute(delete(Mailbox).filter_by(ref=mailbox_ref)).rowcount:  # type: ignore[attr-defined]  # CursorResult
+                _bury(session, Erased.MAILBOX, mailbox_ref)
+        for blob_id in blob_ids:
+            self._blobs.delete(blob_id)
+
+
+def _erase_replies(session: Session, mailbox_ref: bytes) -> list[bytes]:
+    reply_ids = list(session.scalars(select(Reply.reply_id).filter_by(mailbox_ref=mailbox_ref)))
+    session.execute(delete(Reply).filter_by(mailbox_ref=mailbox_ref))
+    return reply_ids
+
+
+def _bury(session: Session, what: Erased, ref: bytes) -> None:
+    session.merge(Grave(ref=ref, what=str(what), bundle=None))

@@ -1,0 +1,94 @@
+"""Sealing a file while it arrives: what the web server reads goes through a short queue to a thread that seals and writes.
+
+AEAD and writing release the interpreter's lock, so both cores work. Memory stays at a few buffers however large the file.
+"""
+
+import queue
+import threading
+from contextlib import suppress
+from typing import Final
+
+from crypto.sealed_object import ObjectHeader, ObjectSealer
+from crypto.xwing import Recipient
+from store.intake.blobs import BlobWriter
+from store.intake.errors import IntakeError
+
+_BUFFER: Final = 1 << 20
+_WAITING_BUFFERS: Final = 3
+
+
+class SealedFile:
+    """One file on its way to rest. `write` as it comes, then exactly one of `finish` and `abort`.
+
+    Raises IntakeError (NoSpaceError) from `write` or `finish` as soon as the bytes cannot be kept.
+    """
+
+    def __init__(self, recipient: Recipient, header: ObjectHeader, writer: BlobWriter) -> None:
+        self.content_length = 0
+        self.sealed_length = 0
+        self._sealer = ObjectSealer(recipient, header)
+        self._writer = writer
+        self._gathered: list[bytes] = []
+        self._gathered_length = 0
+        self._queue: queue.Queue[list[bytes] | None] = queue.Queue(_WAITING_BUFFERS)
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    def write(self, data: bytes) -> None:
+        self.content_length += len(data)
+        self._gathered.append(data)
+        self._gathered_length += len(data)
+        if self._gathered_length >= _BUFFER:
+            self._hand_over()
+
+    def finish(self) -> None:
+        """The file is sealed, whole and on disk. A small one never needed the thread."""
+        try:
+            self._end_thread()
+            self._seal(self._gathered)
+            self._put(self._sealer.finish())
+            self._writer.finish()
+        except BaseException:
+            self._writer.abort()
+            raise
+
+    def abort(self) -> None:
+        """Nothing of it remains."""
+        with suppress(IntakeError):
+            self._end_thread()
+        self._writer.abort()
+
+    def _hand_over(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="sealing", daemon=True)
+            self._thread.start()
+        if self._error is not None:
+            raise self._error
+        self._queue.put(self._gathered)
+        self._gathered, self._gathered_length = [], 0
+
+    def _end_thread(self) -> None:
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        # After an error the queue is still emptied: the sender must never wait for a thread that has stopped.
+        while (buffers := self._queue.get()) is not None:
+            if self._error is None:
+                try:
+                    self._seal(buffers)
+                except BaseException as error:  # noqa: BLE001 - raised again in the sender's thread
+                    self._error = error
+
+    def _seal(self, buffers: list[bytes]) -> None:
+        for data in buffers:
+            if sealed := self._sealer.write(data):
+                self._put(sealed)
+
+    def _put(self, sealed: bytes) -> None:
+        self.sealed_length += len(sealed)
+        self._writer.write(sealed)

@@ -1,0 +1,209 @@
+"""Sessions: what the host must remember between two pages of one browser, and nothing longer.
+
+A row opens with its cookie alone (docs/formats.md §7.1). The time of last use is inside the box; outside stands the day.
+With SQLite the rows live in memory-backed storage, with PostgreSQL in a table that is not logged.
+"""
+
+import base64
+import binascii
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection, Integer, LargeBinary, delete, event, func, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from crypto import cbor
+from crypto.box import open_box, seal_box
+from crypto.codename import Codename
+from crypto.errors import CryptoError
+from crypto.kdf import hkdf
+from store.clock import Clock, today
+from store.intake.database import Database
+from store.intake.tables import UNORDERED
+
+COOKIE_LENGTH: Final = 43  # characters
+MOST_SLOTS: Final = 8
+_MOST_RECEIPTS: Final = 8
+
+
+class _Base(DeclarativeBase):
+    """Apart from what migrations keep: these rows may be lost at any time."""
+
+
+@event.listens_for(_Base.metadata, "after_create")
+def _unlogged(_target: object, connection: Connection, **_: object) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("ALTER TABLE browser_session SET UNLOGGED")
+
+
+class _Row(_Base):
+    __tablename__ = "browser_session"
+    __table_args__ = UNORDERED
+    row: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    day: Mapped[int] = mapped_column(Integer)
+    box: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+@dataclass(frozen=True, repr=False)
+class Slot:
+    """One codename in a browser: a fresh one (`codename`), or one whose keys were derived (`lookup`, `seed`).
+
+    `new_ref` becomes the mailbox_ref at the first submission. `slot_id` (8 letters) tells tabs apart and is no secret.
+    """
+
+    slot_id: str
+    new_ref: bytes
+    codename: Codename | None = None
+    lookup: bytes = b""
+    seed: bytes = b""
+
+
+@dataclass(repr=False)
+class BrowserSession:
+    """What one browser's cookie opens. `notes` are sentences for a slot's next page; `receipts` answer a repeated form."""
+
+    slots: list[Slot] = field(default_factory=list)
+    receipts: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def slot(self, slot_id: str | None) -> Slot | None:
+        """The slot with this id; without one the latest."""
+        if slot_id is None:
+            return self.slots[-1] if self.slots else None
+        return next((slot for slot in self.slots if slot.slot_id == slot_id), None)
+
+    def put(self, slot: Slot) -> None:
+        """Add or replace a slot and make it the latest. The oldest one goes when there are too many."""
+        others = [other for other in self.slots if other.slot_id != slot.slot_id]
+        self.slots = [*others[1 - MOST_SLOTS :], slot]
+
+    def remember(self, form_id: str, receipt: str) -> None:
+        self.receipts[form_id] = receipt
+        while len(self.receipts) > _MOST_RECEIPTS:
+            del self.receipts[next(iter(self.receipts))]
+
+
+def new_cookie() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode("ascii")
+
+
+def new_slot(codename: Codename | None = None, lookup: bytes = b"", seed: bytes = b"") -> Slot:
+    return Slot(secrets.token_hex(4), secrets.token_bytes(16), codename, lookup, seed)
+
+
+class Sessions:
+    """Keeps browser sessions by their cookies. A cookie that is malformed opens nothing."""
+
+    def __init__(self, database: Database, clock: Clock, *, idle_seconds: int, most: int) -> None:
+        self._database, self._clock, self._idle, self._most = database, clock, idle_seconds, most
+        _Base.metadata.create_all(database.engine)
+
+    def load(self, cookie: str) -> BrowserSession:
+        """What the cookie opens; an empty session when there is none or it was idle for too long."""
+        if (secret := _secret(cookie)) is None:
+            return BrowserSession()
+        with self._database.reading() as session:
+            box = session.scalar(select(_Row.box).filter_by(row=_row_id(secret)))
+        return self._open(secret, box)
+
+    @contextmanager
+    def changing(self, cookie: str) -> Iterator[BrowserSession]:
+        """Change a session so that another tab's change at the same moment is not lost. Counts as use."""
+        secret = _secret(cookie)
+        if secret is None:
+            yield BrowserSession()
+            return
+        with self._database.writing() as session:
+            row = session.get(_Row, _row_id(secret), with_for_update=True)
+            changed = self._open(secret, row.box if row else None)
+            yield changed
+            if row is None:
+                self._make_room(session)
+                row = _Row(row=_row_id(secret))
+                session.add(row)
+            row.day = today(self._clock)
+            row.box = seal_box(_key(secret), _encode(changed, int(self._clock.now())))
+
+    def touch(self, cookie: str) -> None:
+        """An upload in progress counts as use. Nothing happens when there is no session."""
+        if (secret := _secret(cookie)) is None:
+            return
+        with self._database.writing() as session:
+            row = session.get(_Row, _row_id(secret), with_for_update=True)
+            if row is not None:
+                row.box = seal_box(_key(secret), _encode(self._open(secret, row.box), int(self._clock.now())))
+
+    def delete(self, cookie: str) -> None:
+        if (secret := _secret(cookie)) is not None:
+            with self._database.writing() as session:
+                session.execute(delete(_Row).filter_by(row=_row_id(secret)))
+
+    def sweep(self) -> None:
+        """Remove rows that nobody can have used since yesterday."""
+        with self._database.writing() as session:
+            session.execute(delete(_Row).where(_Row.day < today(self._clock) - 1))
+
+    def _open(self, secret: bytes, box: bytes | None) -> BrowserSession:
+        if box is None:
+            return BrowserSession()
+        try:
+            used, opened = _decode(open_box(_key(secret), box))
+        except (CryptoError, ValueError):
+            return BrowserSession()
+        return opened if self._clock.now() - used <= self._idle else BrowserSession()
+
+    def _make_room(self, session: Session) -> None:
+        """A flood of sessions pushes out others at random, itself most of all: rows are random."""
+        if (session.scalar(select(func.count()).select_from(_Row)) or 0) >= self._most:
+            pivot = secrets.token_bytes(32)
+            victim = session.scalar(select(_Row.row).where(_Row.row >= pivot).limit(1)) or session.scalar(
+                select(_Row.row).limit(1)
+            )
+            session.execute(delete(_Row).filter_by(row=victim))
+
+
+def _secret(cookie: str) -> bytes | None:
+    if len(cookie) != COOKIE_LENGTH or not cookie.isascii():
+        return None
+    try:
+        return base64.b64decode(cookie + "=", altchars=b"-_", validate=True)
+    except binascii.Error:
+        return None
+
+
+def _row_id(secret: bytes) -> bytes:
+    return hkdf(secret, "session-row")
+
+
+def _key(secret: bytes) -> bytes:
+    return hkdf(secret, "session-key")
+
+
+def _encode(session: BrowserSession, used: int) -> bytes:
+    slots: list[Any] = [
+        [s.slot_id, s.new_ref, s.codename.canonical if s.codename else b"", s.lookup, s.seed] for s in session.slots
+    ]
+    return cbor.encode({
+        "v": 1,
+        "used": used,
+        "slots": slots,
+        "receipts": [[k, v] for k, v in session.receipts.items()],
+        "notes": [[k, v] for k, v in session.notes.items()],
+    })
+
+
+def _decode(plain: bytes) -> tuple[int, BrowserSession]:
+    fields = cbor.Fields(cbor.decode(plain))
+    fields.version(1)
+    used = fields.uint("used")
+    slots = [
+        Slot(slot_id, new_ref, Codename.from_canonical(canonical) if canonical else None, lookup, seed)
+        for slot_id, new_ref, canonical, lookup, seed in fields.array("slots", most=MOST_SLOTS)
+    ]
+    receipts = {k: v for k, v in fields.array("receipts", most=_MOST_RECEIPTS)}  # noqa: C416 - pairs become a map
+    notes = {k: v for k, v in fields.array("notes", most=MOST_SLOTS)}  # noqa: C416 - pairs become a map
+    fields.done()
+    return used, BrowserSession(slots, receipts, notes)

@@ -1,0 +1,234 @@
+"""Submissions: what a source sends at once. Each part is sealed as it arrives; all rows appear in one transaction.
+
+A crash before that transaction leaves blobs without rows, which `sweep` removes; a connection that breaks is not a crash:
+the caller commits what arrived whole.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from crypto.card import LineCard
+from crypto.epoch import EpochCertificate
+from crypto.sealed_object import ID_LENGTH, Kind, ObjectHeader, seal_object
+from crypto.xwing import Recipient
+from store.intake.blobs import Blobs
+from store.intake.database import Database
+from store.intake.errors import IntakeClosedError, MailboxFullError, TooLargeError, TooLongError
+from store.intake.intake_keys import IntakeKeys
+from store.intake.mailboxes import find_mailbox
+from store.intake.sealing import SealedFile
+from store.intake.settings import Settings
+from store.intake.tables import Mailbox, SubmittedObject
+
+_LONGEST_NAME: Final = 4_096  # characters
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was kept: whether a message, and each whole file's untrusted name and length in bytes."""
+
+    message: bool
+    files: tuple[tuple[str, int], ...]
+
+
+class Submissions:
+    """Opens submissions while intake is open and there is room."""
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        keys: IntakeKeys,
+        line: LineCard,
+        settings: Settings,
+        today: Callable[[], int],
+    ) -> None:
+        self._database, self._blobs, self._keys = database, blobs, keys
+        self._line, self._settings, self._today = line, settings, today
+
+    def is_open(self) -> bool:
+        """Whether a new source can send something now."""
+        with self._database.reading() as session:
+            room = self._host_room(session)
+        return room > 0 and self._keys.current().certificate is not None
+
+    def begin(self, lookup: bytes, reply_key: Recipient, new_ref: bytes) -> "Submission":
+        """Raises IntakeClosedError or MailboxFullError; keeps nothing yet.
+
+        `new_ref` (16 random bytes) becomes the mailbox_ref if this is the first submission. Whoever sends twice at the same
+        moment with a new codename must give the same one.
+        """
+        certificate = self._keys.current().certificate
+        if certificate is None:
+            raise IntakeClosedError("no intake key may be used")
+        with self._database.reading() as session:
+            host_room = self._host_room(session)
+            mailbox_ref = find_mailbox(session, lookup)
+            used = _stored(session, mailbox_ref) if mailbox_ref else 0
+        if host_room <= 0:
+            raise IntakeClosedError("the host is nearly full")
+        if used >= self._settings.mailbox_bytes:
+            raise MailboxFullError("the mailbox is full")
+        room = min(host_room, self._settings.mailbox_bytes - used)
+        author = _Author(self._line.line, lookup, mailbox_ref or new_ref, reply_key)
+        return Submission(self._database, self._blobs, author, certificate, self._settings, room, self._today)
+
+    def _host_room(self, session: Session) -> int:
+        return min(
+            self._settings.host_bytes - _stored(session, None),
+            self._blobs.free_bytes() - self._settings.free_bytes_floor,
+        )
+
+
+@dataclass(frozen=True)
+class _Author:
+    line: bytes
+    lookup: bytes
+    mailbox_ref: bytes
+    reply_key: Recipient
+
+
+@dataclass(frozen=True)
+class _Part:
+    object_id: bytes
+    kind: Kind
+    size: int
+    name: str
+    content_length: int
+
+
+class Submission:
+    """One submission being received. End it with `commit` or `abort`; both may follow any refusal."""
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        author: _Author,
+        certificate: EpochCertificate,
+        settings: Settings,
+        room: int,
+        today: Callable[[], int],
+    ) -> None:
+        self._database, self._blobs, self._author, self._certificate = database, blobs, author, certificate
+        self._settings, self._room, self._today, self._day = settings, room, today, today()
+        self._submission_id = secrets.token_bytes(ID_LENGTH)
+        self._parts: list[_Part] = []
+
+    def add_message(self, text: str) -> None:
+        """Seal a message. TooLongError when it has too many characters, MailboxFullError when there is no room."""
+        if len(text) > self._settings.message_characters:
+            raise TooLongError("the message has too many characters")
+        header = self._header(Kind.MESSAGE, None)
+        # Lone surrogates can't come from a browser; whoever sends them gets them replaced, not an error page.
+        sealed = seal_object(self._certificate.recipient, header, text.encode("utf-8", "replace"))
+        if len(sealed) > self._room:
+            raise MailboxFullError("the mailbox is full")
+        writer = self._blobs.create(header.object_id)
+        try:
+            writer.write(sealed)
+            writer.finish()
+        except BaseException:
+            writer.abort()
+            raise
+        self._keep(_Part(header.object_id, Kind.MESSAGE, len(sealed), "", len(text)))
+
+    def open_file(self, untrusted_name: str) -> "IncomingFile":
+        """Begin to seal a file; one at a time."""
+        name = untrusted_name.encode("utf-8", "replace").decode()[:_LONGEST_NAME]
+        header = self._header(Kind.FILE, name)
+        sealed = SealedFile(self._certificate.recipient, header, self._blobs.create(header.object_id))
+
+        def kept() -> None:
+            self._keep(_Part(header.object_id, Kind.FILE, sealed.sealed_length, name, sealed.content_length))
+
+        return IncomingFile(sealed, kept, self._settings.file_bytes, self._room)
+
+    def commit(self) -> Receipt:
+        """Keep all whole parts, in one transaction; the mailbox appears with the first.
+
+        TooLongError when the submission took more than a day: the desk destroys keys on the promise that nothing
+        sealed to one comes in later than that.
+        """
+        if self._today() > self._day + 1:
+            self.abort()
+            raise TooLongError("the submission took longer than a day")
+        if self._parts:
+            with self._database.writing() as session:
+                ref = find_mailbox(session, self._author.lookup)
+                if ref is None:
+                    session.add(Mailbox(ref=self._author.mailbox_ref, lookup=self._author.lookup))
+                    session.flush()
+                elif ref != self._author.mailbox_ref:
+                    raise IntakeClosedError("the mailbox changed while the submission came in")
+                session.add_all(
+                    SubmittedObject(
+                        object_id=part.object_id,
+                        mailbox_ref=self._author.mailbox_ref,
+                        kind=str(part.kind),
+                        size=part.size,
+                        epoch=self._certificate.epoch,
+                    )
+                    for part in self._parts
+                )
+        files = tuple((part.name, part.content_length) for part in self._parts if part.kind is Kind.FILE)
+        return Receipt(any(part.kind is Kind.MESSAGE for part in self._parts), files)
+
+    def abort(self) -> None:
+        """Nothing of it remains."""
+        for part in self._parts:
+            self._blobs.delete(part.object_id)
+        self._parts.clear()
+
+    def _header(self, kind: Kind, name: str | None) -> ObjectHeader:
+        return ObjectHeader(
+            kind=kind,
+            line=self._author.line,
+            mailbox_ref=self._author.mailbox_ref,
+            object_id=secrets.token_bytes(ID_LENGTH),
+            day=self._day,
+            submission_id=self._submission_id,
+            epoch=self._certificate.epoch,
+            reply_key=self._author.reply_key,
+            name=name,
+        )
+
+    def _keep(self, part: _Part) -> None:
+        self._parts.append(part)
+        self._room -= part.size
+
+
+class IncomingFile:
+    """A file that arrives in pieces. After an error from `write`, call `abort`."""
+
+    def __init__(self, sealed: SealedFile, kept: Callable[[], None], most: int, room: int) -> None:
+        self._sealed, self._kept, self._most, self._room = sealed, kept, most, room
+
+    def write(self, data: bytes) -> None:
+        """TooLargeError, MailboxFullError or NoSpaceError as soon as the file cannot be kept."""
+        length = self._sealed.content_length + len(data)
+        if length > self._most:
+            raise TooLargeError("the file is too large")
+        if length > self._room:
+            raise MailboxFullError("the mailbox is full")
+        self._sealed.write(data)
+
+    def finish(self) -> None:
+        self._sealed.finish()
+        self._kept()
+
+    def abort(self) -> None:
+        self._sealed.abort()
+
+
+def _stored(session: Session, mailbox_ref: bytes | None) -> int:
+    """Sealed bytes kept for one mailbox, or for all."""
+    query = select(func.coalesce(func.sum(SubmittedObject.size), 0))
+    if mailbox_ref is not None:
+        query = query.filter_by(mailbox_ref=mailbox_ref)
+    return int(session.scalar(query) or 0)

@@ -1,0 +1,111 @@
+"""The intake host's tables.
+
+Keys are random, and SQLite keeps the tables in key order (WITHOUT ROWID), so that no row tells when it came relative to
+another. No column holds a time finer than a day.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Integer, LargeBinary, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+UNORDERED: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
+
+
+class Base(DeclarativeBase):
+    """What migrations keep."""
+
+
+class Mailbox(Base):
+    """A source's mailbox: `lookup` is derived from the codename, only `ref` leaves the host."""
+
+    __tablename__ = "mailbox"
+    __table_args__ = UNORDERED
+    ref: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    lookup: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+
+
+class SubmittedObject(Base):
+    """A sealed message or file whose bytes are the blob `object_id`. `bundle` is the collect bundle that has it."""
+
+    __tablename__ = "submitted_object"
+    __table_args__ = UNORDERED
+    object_id: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    mailbox_ref: Mapped[bytes] = mapped_column(LargeBinary(16), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    size: Mapped[int] = mapped_column(BigInteger)
+    epoch: Mapped[int] = mapped_column(Integer)
+    bundle: Mapped[int | None] = mapped_column(Integer, index=True)
+
+
+class Reply(Base):
+    """A sealed reply whose bytes are the blob `reply_id`. `number` is its dispatch bundle, for the order."""
+
+    __tablename__ = "reply"
+    __table_args__ = UNORDERED
+    reply_id: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    mailbox_ref: Mapped[bytes] = mapped_column(LargeBinary(16), index=True)
+    number: Mapped[int] = mapped_column(Integer)
+    position: Mapped[int] = mapped_column(Integer)
+
+
+class Grave(Base):
+    """A tombstone until the desk has acknowledged it."""
+
+    __tablename__ = "grave"
+    __table_args__ = UNORDERED
+    ref: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    what: Mapped[str] = mapped_column(String(16))
+    bundle: Mapped[int | None] = mapped_column(Integer)
+
+
+class OutBundle(Base):
+    """A collect bundle. `sha256` is null while it is being made."""
+
+    __tablename__ = "out_bundle"
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    acknowledged: Mapped[bool]
+
+
+class InBundle(Base):
+    """A dispatch bundle that was taken in. `content`: it held more than an acknowledgement."""
+
+    __tablename__ = "in_bundle"
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    content: Mapped[bool]
+
+
+class IntakeKey(Base):
+    """An epoch certificate, verified when it came in."""
+
+    __tablename__ = "intake_key"
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    encoded: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Mark(Base):
+    """A number that only grows, by name."""
+
+    __tablename__ = "mark"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[int] = mapped_column(Integer)
+
+
+class OperatorNote(Base):
+    """Something an operator must be able to look up later. Nothing about a source."""
+
+    __tablename__ = "operator_note"
+    note_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    day: Mapped[int] = mapped_column(Integer)
+    text: Mapped[str] = mapped_column(String(500))
+
+
+class BlobChunk(Base):
+    """Sealed bytes as rows, where several hosts share one database."""
+
+    __tablename__ = "blob_chunk"
+    blob_id: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
