@@ -1,0 +1,1 @@
+"""The desk: everything that handlers see, encrypted under a key that only a passphrase unlocks."""

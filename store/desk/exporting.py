@@ -1,0 +1,208 @@
+"""Exporting: replies, tombstones, new intake keys and the acknowledgement, in numbered dispatch bundles.
+
+A bundle is made, stored and written down in one transaction; only then is anything put on the stick. A kill in between
+leaves a file that no row names and that never left: the next export sweeps it and uses the number again.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from crypto.bundle import write_bundle
+from crypto.manifest import ChainPosition, Direction, Erased, Manifest, ObjectEntry, Tombstone
+from crypto.sealed_object import Kind, ObjectHeader, seal_object
+from crypto.xwing import Recipient
+from store.clock import Clock, today
+from store.desk.database import Database
+from store.desk.epochs import EpochKeys
+from store.desk.errors import DamagedError
+from store.desk.line_keys import LineKeys
+from store.desk.model import ExportReport, ReplyState
+from store.desk.outbox import Outbox
+from store.desk.saving import FolderError
+from store.desk.sweeping import Workplace
+from store.desk.tables import CollectRow, DispatchRow, EntryRow, EpochRow, ReplyRow, SourceRow, TextRow, TombstoneRow
+
+MOST_CHARACTERS: Final = 16 * 1024 * 1024  # of replies in one bundle: they are sealed in memory
+MOST_REPLIES: Final = 2_000
+MOST_CERTIFICATES: Final = 500
+MOST_TOMBSTONES: Final = 10_000
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What one bundle will carry."""
+
+    replies: Sequence[Any]
+    tombstones: Sequence[Any]
+    certificates: Sequence[Any]
+    owes_acknowledgement: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.replies or self.tombstones or self.certificates or self.owes_acknowledgement)
+
+
+class Exporter:
+    """Makes dispatch bundles and puts them on a stick."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        work: Workplace,
+        outbox: Outbox,
+        epochs: EpochKeys,
+        line_keys: Callable[[], LineKeys],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._work = work
+        self._outbox = outbox
+        self._epochs = epochs
+        self._line_keys = line_keys
+
+    def export(self, to: Path) -> ExportReport:
+        """Put every bundle that the intake host has not acknowledged into the folder `to`, new ones included.
+
+        A new bundle is made when replies, tombstones or certificates wait or an acknowledgement is owed. Raises a
+        DeskError (BusyError, NotPairedError, NoSpaceError, FolderError); a later export then does the rest.
+        """
+        keys = self._line_keys()
+        _ = keys.paired
+        if not to.is_dir():
+            raise FolderError(f"{to} is not a folder that is there")
+        with self._work.alone():
+            self._epochs.destroy_due()
+            self._epochs.refill()
+            made: list[Manifest] = []
+            while (manifest := self._make(keys)) is not None:
+                made.append(manifest)
+            written, missing = self._copy(to)
+        return ExportReport(
+            made=tuple(manifest.number for manifest in made),
+            written=tuple(written),
+            replies=sum(len(manifest.objects) for manifest in made),
+            certificates=sum(len(manifest.certificates) for manifest in made),
+            missing=tuple(missing),
+        )
+
+    def waiting(self) -> int:
+        """How many replies, tombstones, certificates and acknowledgements an export would carry now."""
+        with self._database.reading() as connection:
+            content = _gather(connection)
+        return sum(map(len, (content.replies, content.tombstones, content.certificates))) + content.owes_acknowledgement
+
+    def _make(self, keys: LineKeys) -> Manifest | None:
+        """Make the next bundle, or None when there is nothing to tell. One transaction: no reply changes meanwhile."""
+        day = today(self._clock)
+        with self._database.writing() as connection:
+            content = _gather(connection)
+            if not content:
+                return None
+            sealed = [_seal(row, keys.line, day) for row in content.replies]
+            manifest = _manifest(connection, keys.line, day, content, sealed)
+            pieces = write_bundle(keys.paired.bundle_recipient, keys.signing, manifest, [[data] for data in sealed])
+            _write_down(connection, manifest, self._outbox.add(manifest.number, pieces), content)
+        return manifest
+
+    def _copy(self, to: Path) -> tuple[list[str], list[int]]:
+        with self._database.reading() as connection:
+            query = select(DispatchRow.number, DispatchRow.sha256).where(~DispatchRow.taken_in)
+            waiting = connection.execute(query.order_by(DispatchRow.number)).all()
+        written, missing = [], []
+        for number, sha256 in waiting:
+            try:
+                written.append(self._outbox.copy(number, sha256, to).name)
+            except DamagedError:
+                missing.append(number)
+        return written, missing
+
+
+def _gather(connection: Connection) -> _Content:
+    replies = connection.execute(
+        select(EntryRow.id, EntryRow.object_id, SourceRow.mailbox_ref, SourceRow.reply_key, TextRow.text)
+        .join(ReplyRow, ReplyRow.entry_id == EntryRow.id)
+        .join(TextRow, TextRow.entry_id == EntryRow.id)
+        .join(SourceRow, SourceRow.id == EntryRow.source_id)
+        .where(ReplyRow.state == str(ReplyState.QUEUED))
+        .order_by(EntryRow.id)
+        .limit(MOST_REPLIES)
+    ).all()
+    tombstones = select(TombstoneRow.what, TombstoneRow.ref).where(TombstoneRow.bundle.is_(None)).limit(MOST_TOMBSTONES)
+    certificates = select(EpochRow.epoch, EpochRow.certificate).where(EpochRow.bundle.is_(None))
+    acknowledged = connection.scalar(select(func.max(DispatchRow.acknowledges))) or 0
+    newest = connection.scalar(select(func.max(CollectRow.number)).where(CollectRow.content)) or 0
+    return _Content(
+        replies=_fitting(replies),
+        tombstones=connection.execute(tombstones).all(),
+        certificates=connection.execute(certificates.order_by(EpochRow.epoch).limit(MOST_CERTIFICATES)).all(),
+        owes_acknowledgement=newest > acknowledged,
+    )
+
+
+def _fitting(replies: Sequence[Any]) -> Sequence[Any]:
+    """As many from the beginning as fit one bundle, and one at least."""
+    total = 0
+    for count, row in enumerate(replies):
+        total += len(row.text)
+        if total > MOST_CHARACTERS and count:
+            return replies[:count]
+    return replies
+
+
+def _seal(row: Any, line: bytes, day: int) -> bytes:
+    header = ObjectHeader(Kind.REPLY, line, row.mailbox_ref, row.object_id, day)
+    return seal_object(Recipient(row.reply_key), header, row.text.encode())
+
+
+def _manifest(connection: Connection, line: bytes, day: int, content: _Content, sealed: Sequence[bytes]) -> Manifest:
+    tip = connection.execute(
+        select(DispatchRow.number, DispatchRow.sha256).order_by(DispatchRow.number.desc()).limit(1)
+    ).one_or_none()
+    newest = connection.execute(
+        select(CollectRow.number, CollectRow.sha256).order_by(CollectRow.number.desc()).limit(1)
+    ).one_or_none()
+    position = ChainPosition(*tip) if tip else ChainPosition.beginning()
+    return Manifest(
+        line=line,
+        direction=Direction.DISPATCH,
+        number=position.number + 1,
+        previous=position.sha256,
+        acknowledged=ChainPosition(*newest) if newest else ChainPosition.beginning(),
+        day=day,
+        epoch=connection.scalar(select(func.max(EpochRow.epoch))) or 0,
+        floor=0,
+        objects=tuple(
+            ObjectEntry(row.object_id, Kind.REPLY, len(data), hashlib.sha256(data).digest(), row.mailbox_ref)
+            for row, data in zip(content.replies, sealed, strict=True)
+        ),
+        tombstones=tuple(Tombstone(Erased(row.what), row.ref) for row in content.tombstones),
+        certificates=tuple(row.certificate for row in content.certificates),
+    )
+
+
+def _write_down(connection: Connection, manifest: Manifest, sha256: bytes, content: _Content) -> None:
+    number = manifest.number
+    connection.execute(
+        insert(DispatchRow).values(
+            number=number,
+            sha256=sha256,
+            day=manifest.day,
+            acknowledges=manifest.acknowledged.number,
+            taken_in=False,
+        )
+    )
+    for row in content.replies:
+        connection.execute(
+            update(ReplyRow).where(ReplyRow.entry_id == row.id).values(state=str(ReplyState.DISPATCHED), bundle=number)
+        )
+    for row in content.tombstones:
+        same = (TombstoneRow.what == row.what, TombstoneRow.ref == row.ref)
+        connection.execute(update(TombstoneRow).where(*same).values(bundle=number))
+    if content.certificates:
+        epochs = (content.certificates[0].epoch, content.certificates[-1].epoch)
+        connection.execute(update(EpochRow).where(EpochRow.epoch.between(*epochs)).values(bundle=number))

@@ -1,0 +1,95 @@
+"""What a collect bundle's manifest tells beside its objects: tombstones, the acknowledgement, its place in the chain."""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from crypto.manifest import Erased, Manifest
+from store.desk.journal import write_note
+from store.desk.model import ReplyState, Severity
+from store.desk.tables import CollectRow, DispatchRow, EntryRow, ReplyRow, SourceRow, TombstoneRow
+
+_LARGEST = (1 << 62) - 1  # of a whole number in SQLite, with room
+
+
+@dataclass
+class Settled:
+    """What changed by a manifest."""
+
+    replies_erased: int = 0
+    mailboxes_closed: int = 0
+    replies_taken_in: int = 0
+    alarms: list[str] = field(default_factory=list)
+
+
+def settle(connection: Connection, manifest: Manifest, sha256: bytes, gap: range, day: int) -> Settled:
+    """Write everything down, within the import's transaction. `sha256` is of the bundle's file."""
+    settled = Settled()
+    _bury(connection, manifest, day, settled)
+    _acknowledge(connection, manifest, day, settled)
+    if gap:
+        named = f"bundle {gap[0]}" if len(gap) == 1 else f"bundles {gap[0]} to {gap[-1]}"
+        words = (
+            f"bundle {manifest.number} was taken in though {named} never came: what was in there is not at this desk"
+        )
+        settled.alarms.append(words)
+        write_note(connection, day, Severity.ALARM, words)
+    gapless_before = connection.scalar(select(func.count()).where(~CollectRow.gapless)) == 0
+    connection.execute(
+        insert(CollectRow).values(
+            number=manifest.number,
+            sha256=sha256,
+            day=min(manifest.day, _LARGEST),
+            epoch=min(manifest.epoch, _LARGEST),
+            floor=min(manifest.floor, _LARGEST),
+            gapless=gapless_before and not gap,
+            content=bool(manifest.objects or manifest.tombstones),
+        )
+    )
+    return settled
+
+
+def _bury(connection: Connection, manifest: Manifest, day: int, settled: Settled) -> None:
+    for tombstone in manifest.tombstones:
+        if tombstone.what is Erased.REPLY:
+            entry = select(EntryRow.id).where(EntryRow.object_id == tombstone.ref, EntryRow.kind == "reply")
+            erase = update(ReplyRow).where(ReplyRow.entry_id.in_(entry), ~ReplyRow.erased).values(erased=True)
+            settled.replies_erased += connection.execute(erase).rowcount
+        else:
+            settled.mailboxes_closed += _close(connection, tombstone.ref, day)
+
+
+def _close(connection: Connection, mailbox_ref: bytes, day: int) -> bool:
+    """The source erased the mailbox: no reply can reach it any more, and queued ones are cancelled."""
+    query = select(SourceRow.id, SourceRow.name).where(
+        SourceRow.mailbox_ref == mailbox_ref, SourceRow.closed_day.is_(None)
+    )
+    source = connection.execute(query).one_or_none()
+    if source is None:
+        return False
+    connection.execute(update(SourceRow).where(SourceRow.id == source.id).values(closed_day=day))
+    entries = select(EntryRow.id).where(EntryRow.source_id == source.id)
+    connection.execute(
+        update(ReplyRow)
+        .where(ReplyRow.entry_id.in_(entries), ReplyRow.state == str(ReplyState.QUEUED))
+        .values(state=str(ReplyState.CANCELLED))
+    )
+    write_note(connection, day, Severity.NOTE, f"{source.name} erased the mailbox", source.id)
+    return True
+
+
+def _acknowledge(connection: Connection, manifest: Manifest, day: int, settled: Settled) -> None:
+    number = manifest.acknowledged.number
+    before = connection.scalar(select(func.max(DispatchRow.number)).where(DispatchRow.taken_in)) or 0
+    if number < before:
+        words = (
+            f"the intake host has forgotten that it took in bundle {before}: it acknowledges {number} only."
+            " It may have been set back to an old state."
+        )
+        settled.alarms.append(words)
+        write_note(connection, day, Severity.ALARM, words)
+        return
+    connection.execute(update(DispatchRow).where(DispatchRow.number <= number).values(taken_in=True))
+    taken = update(ReplyRow).where(ReplyRow.bundle <= number, ReplyRow.state == str(ReplyState.DISPATCHED))
+    settled.replies_taken_in = connection.execute(taken.values(state=str(ReplyState.TAKEN_IN))).rowcount
+    connection.execute(delete(TombstoneRow).where(TombstoneRow.bundle <= number))

@@ -1,0 +1,1 @@
+"""Migrations of the desk database, from its first version on."""

@@ -1,0 +1,95 @@
+"""Replies: written at the desk, sealed at the next export to the key that was pinned for the source."""
+
+import secrets
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from crypto.manifest import Erased
+from crypto.sealed_object import ID_LENGTH
+from store.clock import Clock, today
+from store.desk.database import Database
+from store.desk.errors import CannotReplyError, GoneError
+from store.desk.model import ReplyState
+from store.desk.tables import CollectRow, EntryRow, ReplyRow, SourceRow, TextRow, TombstoneRow
+
+LONGEST_REPLY: Final = 100_000  # characters
+
+
+class Replies:
+    """Queue replies and take them back."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def reply(self, source_id: int, text: str) -> int:
+        """Queue a reply for the next export; returns its entry's number. CannotReplyError, GoneError."""
+        text = text.replace("\r\n", "\n").strip()
+        if not text or len(text) > LONGEST_REPLY:
+            raise CannotReplyError(f"a reply has 1 to {LONGEST_REPLY:,} characters")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise CannotReplyError("the text holds characters that cannot be written") from error
+        with self._database.writing() as connection:
+            _check_reachable(connection, source_id)
+            entry_id = self._add(connection, source_id)
+            connection.execute(insert(TextRow).values(entry_id=entry_id, text=text))
+            connection.execute(
+                insert(ReplyRow).values(
+                    entry_id=entry_id, state=str(ReplyState.QUEUED), bundle=None, erased=False, withdrawn=False
+                )
+            )
+        return entry_id
+
+    def withdraw(self, entry_id: int) -> None:
+        """Take a reply back. A queued one is deleted; for any other the intake host is told to erase it.
+
+        The source may have read it by then; nobody can know.
+        """
+        with self._database.writing() as connection:
+            row = connection.execute(
+                select(ReplyRow.state, EntryRow.object_id)
+                .join(EntryRow, EntryRow.id == ReplyRow.entry_id)
+                .where(ReplyRow.entry_id == entry_id)
+            ).one_or_none()
+            if row is None:
+                raise GoneError("there is no such reply at this desk")
+            if row.state in (ReplyState.QUEUED, ReplyState.CANCELLED):
+                connection.execute(delete(EntryRow).where(EntryRow.id == entry_id))
+                return
+            marked = update(ReplyRow).where(ReplyRow.entry_id == entry_id, ~ReplyRow.withdrawn, ~ReplyRow.erased)
+            if connection.execute(marked.values(withdrawn=True)).rowcount:
+                connection.execute(insert(TombstoneRow).values(what=str(Erased.REPLY), ref=row.object_id, bundle=None))
+
+    def queued(self) -> int:
+        """How many replies wait for the next export."""
+        with self._database.reading() as connection:
+            query = select(func.count()).select_from(ReplyRow).where(ReplyRow.state == str(ReplyState.QUEUED))
+            return connection.scalar(query) or 0
+
+    def _add(self, connection: Connection, source_id: int) -> int:
+        newest = connection.scalar(select(func.max(CollectRow.number))) or 0
+        values: dict[str, Any] = {
+            "source_id": source_id,
+            "kind": "reply",
+            "batch": newest,
+            "day": today(self._clock),
+            "unread": False,
+            "other_key": False,
+            "object_id": secrets.token_bytes(ID_LENGTH),
+        }
+        return connection.execute(insert(EntryRow).values(**values).returning(EntryRow.id)).scalar_one()
+
+
+def _check_reachable(connection: Connection, source_id: int) -> None:
+    row = connection.execute(
+        select(SourceRow.closed_day, SourceRow.reply_key.is_not(None)).where(SourceRow.id == source_id)
+    ).one_or_none()
+    if row is None:
+        raise GoneError("there is no such source at this desk")
+    if row[0] is not None:
+        raise CannotReplyError("the source erased the mailbox: no reply can reach it")
+    if not row[1]:
+        raise CannotReplyError("nothing readable has come from this source yet, so no key is known to reply to")
