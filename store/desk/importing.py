@@ -15,7 +15,6 @@ from sqlalchemy import Connection, select
 
 from crypto.bundle import BundleReader
 from crypto.chain import ForkError, Placement, check_acknowledgement, place, same_as_before
-from crypto.errors import MalformedError
 from crypto.manifest import ChainPosition, Direction, Manifest
 from store.clock import Clock, today
 from store.desk.booking import Book
@@ -35,7 +34,6 @@ from store.desk.tables import CollectRow, DispatchRow
 from store.desk.taking import KeyRing, Taken, Taker
 
 BOOKED_AT_ONCE: Final = 64 * 1024 * 1024  # characters held in memory before they go to the database
-HIGHEST_NUMBER: Final = 1 << 53
 
 
 class Importer:
@@ -92,8 +90,6 @@ class Importer:
 
     def _place(self, path: Path, manifest: Manifest, *, accept_gap: bool) -> range | None:
         """The numbers that are skipped over, none as a rule; or None for a bundle that was taken in before."""
-        if manifest.number > HIGHEST_NUMBER:
-            raise MalformedError("the bundle's number is impossible")
         with self._database.reading() as connection:
             tip = _tip(connection)
             if place(tip, manifest, accept_gap=accept_gap) is Placement.PAST:
@@ -171,6 +167,4 @@ def _tip(connection: Connection) -> ChainPosition:
 
 
 def _made(connection: Connection, number: int) -> bytes | None:
-    if number > HIGHEST_NUMBER:
-        return None
     return connection.scalar(select(DispatchRow.sha256).where(DispatchRow.number == number))

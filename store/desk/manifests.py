@@ -9,8 +9,6 @@ from store.desk.journal import write_note
 from store.desk.model import ReplyState, Severity
 from store.desk.tables import CollectRow, DispatchRow, EntryRow, ReplyRow, SourceRow, TombstoneRow
 
-_LARGEST = (1 << 62) - 1  # of a whole number in SQLite, with room
-
 
 @dataclass
 class Settled:
@@ -39,9 +37,9 @@ def settle(connection: Connection, manifest: Manifest, sha256: bytes, gap: range
         insert(CollectRow).values(
             number=manifest.number,
             sha256=sha256,
-            day=min(manifest.day, _LARGEST),
-            epoch=min(manifest.epoch, _LARGEST),
-            floor=min(manifest.floor, _LARGEST),
+            day=manifest.day,
+            epoch=manifest.epoch,
+            floor=manifest.floor,
             gapless=gapless_before and not gap,
             content=bool(manifest.objects or manifest.tombstones),
         )
