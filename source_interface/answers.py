@@ -1,0 +1,17 @@
+"""Pages that several views answer with."""
+
+from flask import render_template
+
+
+def stale_form(typed: str = "") -> str:
+    """The form's token is missing, forged, or from an earlier visit."""
+    return render_template("notice.html", notice="stale", typed=typed)
+
+
+def no_session(typed: str = "") -> str:
+    """The visit ended: idle for too long, or the host was started again."""
+    return render_template("notice.html", notice="session", typed=typed)
+
+
+def busy() -> str:
+    return render_template("notice.html", notice="busy", typed="")

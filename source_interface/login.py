@@ -1,0 +1,57 @@
+"""Coming back with a codename.
+
+Right and wrong codenames take the same steps: one derivation, one look-up, one change of the session, one page, and a wait
+until a whole number of time steps has passed. A word that is on no list is pointed out before all that.
+"""
+
+from flask import Blueprint, render_template, request
+
+from crypto import codename
+from crypto.codename import Codename, CodenameError, UnknownWordError, WrongCountError
+from source_interface.answers import busy, stale_form
+from source_interface.derivation import BusyError
+from source_interface.mailbox_page import mailbox_page
+from source_interface.services import services, visit
+from source_interface.small_form import read_small_form
+from store.intake.sessions import new_slot
+
+pages = Blueprint("login", __name__)
+
+
+@pages.get("/login")
+def login_form() -> str:
+    return render_template("login.html")
+
+
+@pages.post("/login")
+def login() -> str:
+    form = read_small_form(request)
+    if not visit().owns(form.get("token", "")):
+        return stale_form()
+    typed = form.get("codename", "")
+    try:
+        meant = codename.parse(typed)
+    except UnknownWordError as error:
+        return render_template("login.html", unknown=error.word[:40], suggestions=error.suggestions)
+    except WrongCountError as error:
+        return render_template("login.html", count=error.found)
+    except CodenameError:
+        return render_template("login.html", too_long=True)
+    try:
+        return _log_in(meant)
+    except BusyError:
+        return busy()
+
+
+def _log_in(meant: Codename) -> str:
+    derivation, place = services().derivation, services().place
+    started = derivation.started()
+    keys = derivation.derive(meant)
+    known = place.mailboxes.find(keys.lookup) is not None
+    slot = new_slot(lookup=keys.lookup, seed=keys.identity.seed)
+    with visit().sessions.changing(visit().cookie) as session:
+        if known:
+            session.put(slot)
+    answer = mailbox_page(slot) if known else render_template("login.html", not_known=True)
+    derivation.wait(started)
+    return answer

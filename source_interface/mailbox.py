@@ -1,0 +1,87 @@
+"""Sending, reading and erasing."""
+
+from flask import Blueprint, render_template, request
+
+from source_interface import wording
+from source_interface.answers import no_session, stale_form
+from source_interface.mailbox_page import mailbox_page, returnable
+from source_interface.receive import FieldPart, Part, receive
+from source_interface.services import services, visit
+from source_interface.small_form import read_small_form
+from source_interface.submission import Outcome, Problem, Receiver
+from store.intake.sessions import Slot
+
+pages = Blueprint("mailbox", __name__)
+
+
+@pages.get("/mailbox")
+def mailbox() -> str:
+    slot = visit().session().slot(request.args.get("slot"))
+    return mailbox_page(slot) if slot is not None else no_session()
+
+
+@pages.post("/mailbox")
+def submit() -> str:
+    """Take in a submission. What arrived whole is kept whatever happens to the rest."""
+    settings = services().place.settings
+    receiver = Receiver(services().place, visit(), services().derivation)
+    # Four bytes a character at most, and browsers send two bytes for each line end.
+    parts = receive(request, most_field_bytes=5 * settings.message_characters)
+    outcome = receiver.take(parts if request.mimetype == "multipart/form-data" else _fields_only())
+    if Problem.STALE_FORM in outcome.problems:
+        return stale_form(returnable(outcome))
+    if outcome.slot is None:
+        return no_session(returnable(outcome))
+    _remember(outcome, outcome.slot)
+    return mailbox_page(outcome.slot, outcome)
+
+
+@pages.post("/erase")
+def erase() -> str:
+    """Erase a reply at once; everything or the mailbox after asking."""
+    form = read_small_form(request)
+    if not visit().owns(form.get("token", "")):
+        return stale_form()
+    slot = visit().session().slot(form.get("slot"))
+    if slot is None:
+        return no_session()
+    what = form.get("what", "")
+    replies = services().place.replies
+    ref = services().place.mailboxes.find(slot.lookup) if slot.lookup else None
+    if ref is None or what not in ("reply", "all", "mailbox"):
+        return mailbox_page(slot)
+    if what == "reply":
+        replies.erase(ref, _reply_id(form.get("reply", "")))
+        return mailbox_page(slot, erased="reply")
+    if form.get("sure") != "yes":
+        return render_template("erase.html", slot=slot, what=what)
+    if what == "all":
+        replies.erase_all(ref)
+        return mailbox_page(slot, erased="all")
+    replies.erase_mailbox(ref)
+    with visit().sessions.changing(visit().cookie) as session:
+        session.slots = [other for other in session.slots if other.slot_id != slot.slot_id]
+    return render_template("erased.html")
+
+
+def _fields_only() -> list[Part]:
+    """A form without files may come urlencoded."""
+    return [FieldPart(name, text) for name, text in read_small_form(request).items()]
+
+
+def _remember(outcome: Outcome, slot: Slot) -> None:
+    """Keep the receipt for a repeated form, and a note for the next page when nobody may see this one."""
+    sentence = wording.receipt(outcome)
+    form_id = outcome.form_id
+    with visit().sessions.changing(visit().cookie) as session:
+        if form_id and Problem.REPEATED not in outcome.problems:
+            session.remember(form_id, sentence)
+        if Problem.BROKEN_OFF in outcome.problems:
+            session.notes[slot.slot_id] = sentence
+
+
+def _reply_id(untrusted_hex: str) -> bytes:
+    try:
+        return bytes.fromhex(untrusted_hex[:32])
+    except ValueError:
+        return b""

@@ -1,0 +1,50 @@
+"""The mailbox page: write, send files, read replies."""
+
+from flask import render_template, request
+from markupsafe import escape
+
+from crypto.xwing import Identity
+from source_interface.reply_pages import ReplyPage, open_replies
+from source_interface.services import services, visit
+from source_interface.submission import Outcome
+from source_interface.visit import new_form_id
+from store.intake.sessions import Slot
+
+_TYPED_BYTES = 20_000  # of escaped text that is given back in the page
+
+
+def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = "") -> str:
+    """The page for one codename, with what became of a submission or of erasing above it."""
+    place = services().place
+    ref = place.mailboxes.find(slot.lookup) if slot.lookup else None
+    replies = ReplyPage((), 1, 1, 0)
+    if ref is not None:
+        replies = open_replies(place, ref, Identity.from_seed(slot.seed), request.args.get("page", 1, type=int))
+    return render_template(
+        "mailbox.html",
+        slot=slot,
+        exists=ref is not None,
+        replies=replies,
+        outcome=outcome,
+        erased=erased,
+        note=_take_note(slot),
+        form_id=new_form_id(),
+        is_open=place.submissions.is_open(),
+        settings=place.settings,
+        typed=returnable(outcome),
+    )
+
+
+def returnable(outcome: Outcome | None) -> str:
+    """The typed message, when nothing of it was kept and it fits the page."""
+    if outcome is None or (outcome.receipt is not None and outcome.receipt.message):
+        return ""
+    return outcome.typed if len(escape(outcome.typed).encode("utf-8", "replace")) <= _TYPED_BYTES else ""
+
+
+def _take_note(slot: Slot) -> str:
+    """A sentence left for this codename's next page, such as what arrived before a connection broke."""
+    if slot.slot_id not in visit().session().notes:
+        return ""
+    with visit().sessions.changing(visit().cookie) as session:
+        return session.notes.pop(slot.slot_id, "")

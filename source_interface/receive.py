@@ -1,0 +1,103 @@
+"""A multipart/form-data body (RFC 7578), taken apart while it arrives.
+
+Werkzeug's own form parsing would spool a file to a temporary file in plaintext; this hands every piece on as it comes and
+keeps none. Only fields are gathered, within a bound.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Request
+from werkzeug.exceptions import BadRequest, ClientDisconnected
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+_READ_BYTES: Final = 256 * 1024
+_MOST_PARTS: Final = 200
+
+
+class BrokenConnectionError(Exception):
+    """The sender went away, or sent something that no browser sends, before the end."""
+
+
+@dataclass(frozen=True)
+class FieldPart:
+    """A field's name and text. `cut` says that it was longer than allowed and the rest was thrown away."""
+
+    name: str
+    text: str
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class FileBegin:
+    """A file begins, with the name that the browser gave."""
+
+    name: str
+    untrusted_filename: str
+
+
+@dataclass(frozen=True)
+class FilePiece:
+    """The next bytes of the file; `last` ends it."""
+
+    data: bytes
+    last: bool
+
+
+Part = FieldPart | FileBegin | FilePiece
+
+
+def receive(request: Request, *, most_field_bytes: int) -> Iterator[Part]:
+    """The parts of the body in order. BadRequest when it is no multipart, BrokenConnectionError when it breaks off."""
+    boundary = request.mimetype_params.get("boundary", "")
+    if request.mimetype != "multipart/form-data" or not 1 <= len(boundary) <= 70:
+        raise BadRequest
+    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=_MOST_PARTS)
+    field: _Field | None = None
+    for event in _events(request, decoder):
+        match event:
+            case Field():
+                field = _Field(event.name or "", most_field_bytes)
+            case File():
+                field = None
+                yield FileBegin(event.name or "", event.filename)
+            case Data() if field is not None:
+                field.add(event.data)
+                if not event.more_data:
+                    yield field.part()
+                    field = None
+            case Data():
+                yield FilePiece(event.data, last=not event.more_data)
+
+
+def _events(request: Request, decoder: MultipartDecoder) -> Iterator[object]:
+    try:
+        while True:
+            data = request.stream.read(_READ_BYTES)
+            decoder.receive_data(data or None)
+            while not isinstance(event := decoder.next_event(), NeedData):
+                if isinstance(event, Epilogue):
+                    return
+                yield event
+            if not data:
+                raise BrokenConnectionError
+    except (ClientDisconnected, OSError, ValueError) as error:
+        raise BrokenConnectionError from error
+
+
+class _Field:
+    def __init__(self, name: str, most: int) -> None:
+        self._name, self._most = name, most
+        self._data = bytearray()
+        self._cut = False
+
+    def add(self, data: bytes) -> None:
+        room = self._most - len(self._data)
+        self._cut |= len(data) > room
+        self._data += data[:room]
+
+    def part(self) -> FieldPart:
+        return FieldPart(self._name, self._data.decode("utf-8", "replace"), self._cut)
+
+

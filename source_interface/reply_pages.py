@@ -1,0 +1,97 @@
+"""Replies, opened in memory for this page, cut into pages that never overflow."""
+
+import datetime
+import io
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from markupsafe import escape
+
+from crypto.errors import CryptoError
+from crypto.sealed_object import Kind, ObjectReader
+from crypto.xwing import Identity
+from store.intake.blobs import MissingBlobError
+from store.intake.place import IntakePlace
+
+_PAGE_HTML_BYTES: Final = 30_000
+_PART_CHARACTERS: Final = 5_000  # at most 25,000 bytes when escaped
+_CARD_HTML_BYTES: Final = 1_000
+
+
+@dataclass(frozen=True)
+class ReplyPart:
+    """A reply, or a part of a long one. `text` is None when it could not be opened."""
+
+    reply_id: str
+    day: str
+    text: str | None
+    number: int
+    count: int
+
+
+@dataclass(frozen=True)
+class ReplyPage:
+    """One page of replies, newest first; pages count from 1."""
+
+    parts: tuple[ReplyPart, ...]
+    page: int
+    pages: int
+    replies: int
+
+
+def open_replies(place: IntakePlace, mailbox_ref: bytes, identity: Identity, page: int) -> ReplyPage:
+    """Page `page` of a mailbox, or the nearest one there is."""
+    stored = place.replies.list(mailbox_ref)
+    pages: list[list[ReplyPart]] = [[]]
+    room = _PAGE_HTML_BYTES
+    for reply in stored:
+        for part in _parts(place, mailbox_ref, identity, reply.reply_id):
+            size = _CARD_HTML_BYTES + len(escape(part.text or "").encode())
+            if size > room and pages[-1]:
+                pages.append([])
+                room = _PAGE_HTML_BYTES
+            pages[-1].append(part)
+            room -= size
+    number = min(max(page, 1), len(pages))
+    return ReplyPage(tuple(pages[number - 1]), number, len(pages), len(stored))
+
+
+def _parts(place: IntakePlace, mailbox_ref: bytes, identity: Identity, reply_id: bytes) -> Iterator[ReplyPart]:
+    try:
+        sealed = place.replies.read(reply_id)
+        reader = ObjectReader(identity, io.BytesIO(sealed), len(sealed))
+        header = reader.header
+        ours = (header.kind, header.line, header.mailbox_ref) == (Kind.REPLY, place.line.line, mailbox_ref)
+        text = safe_text(reader.read_all().decode("utf-8", "replace"))
+    except (CryptoError, MissingBlobError):
+        ours = False
+    if not ours:
+        yield ReplyPart(reply_id.hex(), "", None, 1, 1)
+        return
+    pieces = [text[at : at + _PART_CHARACTERS] for at in range(0, len(text), _PART_CHARACTERS)] or [""]
+    for number, piece in enumerate(pieces, 1):
+        yield ReplyPart(reply_id.hex(), date_of(header.day), piece, number, len(pieces))
+
+
+def date_of(day: int) -> str:
+    """A day as people read it in English: `3 March 2026`."""
+    try:
+        date = datetime.date(1970, 1, 1) + datetime.timedelta(days=day)
+    except OverflowError:
+        return ""
+    return f"{date.day} {date:%B %Y}"
+
+
+def safe_text(text: str) -> str:
+    """Text without control characters, and without marks that turn the direction of what stands around it."""
+    return "".join(_visible(character) for character in text if character not in _TURNING)
+
+
+def _visible(character: str) -> str:
+    plain = character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs")
+    return character if plain else "\ufffd"
+
+
+_TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -1,0 +1,227 @@
+"""Receiving a submission: the form's token is checked before any byte of it is kept, each file is sealed as it arrives,
+and whatever arrived whole is kept, whether the rest was refused or the connection broke.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from crypto.xwing import Identity
+from source_interface.derivation import BusyError, Derivation
+from source_interface.receive import BrokenConnectionError, FieldPart, FileBegin, FilePiece, Part
+from source_interface.visit import Visit
+from store.intake.errors import (
+    IntakeClosedError,
+    MailboxFullError,
+    NoSpaceError,
+    TooLargeError,
+    TooLongError,
+)
+from store.intake.place import IntakePlace
+from store.intake.sessions import Slot
+from store.intake.submissions import IncomingFile, Receipt, Submission
+
+_TOUCH_EVERY_SECONDS = 300
+
+
+class Problem(Enum):
+    """Why a submission, or a part of it, was not taken."""
+
+    STALE_FORM = "stale form"
+    NO_SESSION = "no session"
+    REPEATED = "repeated"
+    EMPTY = "empty"
+    MESSAGE_TOO_LONG = "message too long"
+    FILE_TOO_LARGE = "file too large"
+    TOO_MANY_FILES = "too many files"
+    MAILBOX_FULL = "mailbox full"
+    CLOSED = "closed"
+    NO_SPACE = "no space"
+    BUSY = "busy"
+    TOOK_TOO_LONG = "took too long"
+    BROKEN_OFF = "broken off"
+    TOO_MUCH = "too much"
+
+
+@dataclass
+class Outcome:
+    """What became of a submission, for the page that answers it.
+
+    `problems` are in the order met, without doubles; `refused` names files that were not kept. `typed` is the message, for
+    giving it back when nothing of it was kept.
+    """
+
+    slot: Slot | None = None
+    receipt: Receipt | None = None
+    problems: list[Problem] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    typed: str = ""
+    form_id: str = ""
+    earlier: str = ""
+
+    def add(self, problem: Problem) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+class Receiver:
+    """Takes in one form from the mailbox page. Use once: `take`."""
+
+    def __init__(self, place: IntakePlace, visit: Visit, derivation: Derivation) -> None:
+        self._place, self._visit, self._derivation = place, visit, derivation
+        self._settings = place.settings
+        self._fields: dict[str, str] = {}
+        self._outcome = Outcome()
+        self._message_cut = False
+        self._submission: Submission | None = None
+        self._decided = False
+        self._file: IncomingFile | None = None
+        self._file_name = ""
+        self._files = 0
+        self._thrown_away = 0
+        self._touched = self._derivation.started()
+
+    def take(self, parts: Iterable[Part]) -> Outcome:
+        """Read the form to its end, or as far as it comes, and keep what arrived whole."""
+        try:
+            for part in parts:
+                self._part(part)
+                if self._thrown_away > self._settings.drain_bytes:
+                    self._outcome.add(Problem.TOO_MUCH)
+                    break
+            self._decide()
+        except BrokenConnectionError:
+            # Nobody waits for this answer: what arrived whole is kept, and the next page says so.
+            self._outcome.add(Problem.BROKEN_OFF)
+        finally:
+            self._drop_file()
+        self._commit()
+        return self._outcome
+
+    def _part(self, part: Part) -> None:
+        match part:
+            case FieldPart():
+                self._fields.setdefault(part.name, part.text)
+                self._message_cut |= part.cut and part.name == "message"
+            case FileBegin():
+                self._decide()
+                self._begin_file(part.untrusted_filename)
+            case FilePiece():
+                self._piece(part)
+
+    def _decide(self) -> None:
+        """Once all fields that stand before the first file are known: take the submission or refuse it."""
+        if self._decided:
+            return
+        self._decided = True
+        self._outcome.typed = self._fields.get("message", "").replace("\r\n", "\n").strip()
+        if not self._visit.owns(self._fields.get("token", "")):
+            self._outcome.add(Problem.STALE_FORM)
+            return
+        try:
+            slot = self._claim()
+            if slot is not None:
+                self._outcome.slot = slot
+                identity = Identity.from_seed(slot.seed)
+                self._submission = self._place.submissions.begin(slot.lookup, identity.recipient, slot.new_ref)
+                self._add_message()
+        except BusyError:
+            self._outcome.add(Problem.BUSY)
+        except IntakeClosedError:
+            self._outcome.add(Problem.CLOSED)
+        except MailboxFullError:
+            self._outcome.add(Problem.MAILBOX_FULL)
+        except NoSpaceError:
+            self._outcome.add(Problem.NO_SPACE)
+
+    def _claim(self) -> Slot | None:
+        """The slot that this form is for, its keys derived; None when there is none or the form came before."""
+        form_id = self._outcome.form_id = self._fields.get("form", "")[:32]
+        with self._visit.sessions.changing(self._visit.cookie) as session:
+            slot = session.slot(self._fields.get("slot"))
+            if slot is None:
+                self._outcome.add(Problem.NO_SESSION)
+                return None
+            if form_id in session.receipts:
+                self._outcome.slot, self._outcome.earlier = slot, session.receipts[form_id]
+                self._outcome.add(Problem.REPEATED)
+                return None
+            session.remember(form_id, "")
+        if slot.codename is None or slot.seed:
+            return slot
+        keys = self._derivation.derive(slot.codename)
+        derived = Slot(slot.slot_id, slot.new_ref, slot.codename, keys.lookup, keys.identity.seed)
+        with self._visit.sessions.changing(self._visit.cookie) as session:
+            session.put(derived)
+        return derived
+
+    def _add_message(self) -> None:
+        if self._message_cut:
+            self._outcome.add(Problem.MESSAGE_TOO_LONG)
+        elif self._outcome.typed and self._submission is not None:
+            try:
+                self._submission.add_message(self._outcome.typed)
+            except TooLongError:
+                self._outcome.add(Problem.MESSAGE_TOO_LONG)
+
+    def _begin_file(self, untrusted_filename: str) -> None:
+        self._file_name = untrusted_filename
+        if not untrusted_filename:
+            return  # a browser sends one nameless empty part when no file was chosen
+        self._files += 1
+        if self._submission is None:
+            return
+        if self._files > self._settings.files_per_submission:
+            self._refuse_file(Problem.TOO_MANY_FILES)
+            return
+        try:
+            self._file = self._submission.open_file(untrusted_filename)
+        except NoSpaceError:
+            self._refuse_file(Problem.NO_SPACE)
+
+    def _piece(self, piece: FilePiece) -> None:
+        if self._file is None:
+            self._thrown_away += len(piece.data)
+            return
+        try:
+            self._file.write(piece.data)
+            if piece.last:
+                self._file.finish()
+                self._file = None
+        except TooLargeError:
+            self._refuse_file(Problem.FILE_TOO_LARGE)
+        except MailboxFullError:
+            self._refuse_file(Problem.MAILBOX_FULL)
+        except NoSpaceError:
+            self._refuse_file(Problem.NO_SPACE)
+        if self._derivation.started() - self._touched > _TOUCH_EVERY_SECONDS:
+            self._visit.sessions.touch(self._visit.cookie)
+            self._touched = self._derivation.started()
+
+    def _refuse_file(self, problem: Problem) -> None:
+        self._drop_file()
+        self._outcome.add(problem)
+        self._outcome.refused.append(self._file_name)
+
+    def _drop_file(self) -> None:
+        if self._file is not None:
+            self._file.abort()
+            self._file = None
+            if Problem.BROKEN_OFF in self._outcome.problems:
+                self._outcome.refused.append(self._file_name)
+
+    def _commit(self) -> None:
+        if self._submission is None:
+            return
+        try:
+            self._outcome.receipt = self._submission.commit()
+        except TooLongError:
+            self._outcome.add(Problem.TOOK_TOO_LONG)
+        except IntakeClosedError:
+            self._outcome.add(Problem.CLOSED)
+        except NoSpaceError:
+            self._submission.abort()
+            self._outcome.add(Problem.NO_SPACE)
+        receipt = self._outcome.receipt
+        if receipt is not None and not receipt.message and not receipt.files and not self._outcome.problems:
+            self._outcome.add(Problem.EMPTY)
