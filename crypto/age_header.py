@@ -50,13 +50,17 @@ def unwrap_header(identity: Identity, untrusted_header: bytes) -> bytes:
     """
     share, wrapped = _read(untrusted_header)
     file_key = identity.unwrap(share, wrapped)
-    check_mac(file_key, untrusted_header)
+    _check_mac(file_key, untrusted_header)
     return file_key
 
 
 def check_mac(file_key: bytes, untrusted_header: bytes) -> None:
-    """Raise ForgedError unless the header's MAC is by this file key."""
+    """Raise MalformedError for a header that `unwrap_header` refuses, ForgedError unless its MAC is by this file key."""
     _read(untrusted_header)
+    _check_mac(file_key, untrusted_header)
+
+
+def _check_mac(file_key: bytes, untrusted_header: bytes) -> None:
     given = _decode(untrusted_header[_MAC_AT:-1], _MAC_LENGTH)
     if not hmac.compare_digest(given, _mac(file_key, untrusted_header[: _MAC_AT - 1])):
         raise ForgedError("the header was changed, or it belongs to another key")

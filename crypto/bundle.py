@@ -103,7 +103,7 @@ class BundleReader:
         """Check the padding up to the genuine end of the file. Only now is the bundle whole."""
         used = self._used
         while (piece := self._next(CHUNK)) is not None:
-            if bytes(piece).count(0) != len(piece):
+            if piece != _ZEROS[: len(piece)]:
                 raise MalformedError("the bundle's padding holds something else than zeros")
         if self._used != bundle_bucket(used):
             raise MalformedError("the bundle is not padded to its size bucket")

@@ -58,17 +58,18 @@ def decode(untrusted: bytes) -> Value:
 
 
 def _plain(value: object, depth: int) -> bool:
+    kind = type(value)  # exact types: true is no number here
     if depth == 0:
         return False
-    if isinstance(value, bool):
-        return False
+    if kind is bytes or kind is str:
+        return True
     if isinstance(value, int):
-        return -(2**63) <= value < 2**64
+        return kind is int and -(2**63) <= value < 2**64
     if isinstance(value, list):
         return all(_plain(item, depth - 1) for item in value)
     if isinstance(value, dict):
         return all(_short_key(key) and _plain(item, depth - 1) for key, item in value.items())
-    return isinstance(value, bytes | str)
+    return False
 
 
 def _short_key(key: object) -> bool:

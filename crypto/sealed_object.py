@@ -166,7 +166,7 @@ class ObjectReader:
         end = self._start + self.length
         yield from self._opener.read_range(self._start, end)
         for piece in self._opener.read_range(end, self._padding_end):
-            if piece.count(0) != len(piece):
+            if piece != _ZEROS[: len(piece)]:
                 raise MalformedError("the padding holds something else than zeros")
 
     def read_all(self) -> bytes:
