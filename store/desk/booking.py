@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, text, tuple_, update
+from sqlalchemy import Connection, bindparam, insert, select, text, tuple_, update
 
 from crypto import wordlists
 from crypto.manifest import Manifest
@@ -49,7 +49,10 @@ class Book:
         self._manifest = manifest
         self._day = day
         self._sources: dict[bytes, _Source] = {}
-        self._next_id = 1 + (connection.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'entries'")) or 0)
+        self._next_id = _following(connection, EntryRow.__tablename__)
+        self._next_source = _following(connection, SourceRow.__tablename__)
+        self._names = _fresh_names(set(connection.scalars(select(SourceRow.name))))
+        self._pinned: list[dict[str, Any]] = []
         self.tally = Tally()
         self.stored: set[str] = set()  # names of files that rows now refer to
 
@@ -82,6 +85,7 @@ class Book:
         for table, rows in ((EntryRow, entries), (TextRow, texts), (FileRow, files), (DamageRow, damages)):
             if rows:
                 self.connection.execute(insert(table), rows)
+        self._pin()
         self.tally.messages += len(texts)
         self.tally.files += len(files)
         self.tally.damaged += len(damages)
@@ -109,9 +113,7 @@ class Book:
         """Pin the first key of a source; any other one later is an alarm and is not used."""
         if source.reply_key is None:
             source.reply_key = reply_key
-            self.connection.execute(
-                update(SourceRow).where(SourceRow.id == source.source_id).values(reply_key=reply_key)
-            )
+            self._pinned.append({"source": source.source_id, "key": reply_key})
         if source.reply_key == reply_key:
             return False
         if not source.warned:
@@ -123,6 +125,12 @@ class Book:
             )
         return True
 
+    def _pin(self) -> None:
+        if self._pinned:
+            pin = update(SourceRow).where(SourceRow.id == bindparam("source")).values(reply_key=bindparam("key"))
+            self.connection.execute(pin, self._pinned)
+            self._pinned = []
+
     def _load_sources(self, refs: set[bytes]) -> None:
         missing = refs.difference(self._sources)
         if not missing:
@@ -130,17 +138,26 @@ class Book:
         query = select(SourceRow.mailbox_ref, SourceRow.id, SourceRow.name, SourceRow.reply_key)
         for row in self.connection.execute(query.where(SourceRow.mailbox_ref.in_(missing))):
             self._sources[row.mailbox_ref] = _Source(row.id, row.name, row.reply_key)
-        new = missing.difference(self._sources)
+        # In random order already: the host draws each mailbox_ref.
+        new = sorted(missing.difference(self._sources))
         if new:
-            names = _fresh_names(set(self.connection.scalars(select(SourceRow.name))))
-            for ref, name in zip(sorted(new), names, strict=False):
-                made = insert(SourceRow).values(mailbox_ref=ref, name=name).returning(SourceRow.id)
-                self._sources[ref] = _Source(self.connection.execute(made).scalar_one(), name, None)
+            rows = []
+            for ref, name in zip(new, self._names, strict=False):
+                rows.append({"id": self._next_source, "mailbox_ref": ref, "name": name})
+                self._sources[ref] = _Source(self._next_source, name, None)
+                self._next_source += 1
+            self.connection.execute(insert(SourceRow), rows)
             self.tally.new_sources += len(new)
 
     def _alarm(self, words: str, source_id: int | None = None) -> None:
         self.tally.alarms.append(words)
         write_note(self.connection, self._day, Severity.ALARM, words, source_id)
+
+
+def _following(connection: Connection, table: str) -> int:
+    """The next number of an AUTOINCREMENT table: above every one that was ever used."""
+    used = connection.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = :table"), {"table": table})
+    return 1 + (used or 0)
 
 
 def _file(entry_id: int, one: Taken) -> dict[str, Any]:
