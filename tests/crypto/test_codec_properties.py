@@ -47,9 +47,11 @@ def test_cbor_of_arbitrary_bytes(untrusted: bytes) -> None:
 
 _ODD = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.binary(max_size=8) | TEXTS | st.datetimes().map(str),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(TEXTS | st.integers(), inner, max_size=3)
-    | st.builds(cbor2.CBORTag, st.integers(0, 300), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(TEXTS | st.integers(), inner, max_size=3)
+        | st.builds(cbor2.CBORTag, st.integers(0, 300), inner)
+    ),
     max_leaves=8,
 )
 
@@ -72,7 +74,9 @@ def test_cbor_with_bytes_behind(value: Any, behind: bytes) -> None:
         cbor.decode(cbor.encode(value) + behind)
 
 
-@pytest.mark.parametrize("value", [True, None, 1.5, {1: 2}, {"k" * 24: 1}, 2**64, -(2**63) - 1, object(), [[[[[[[[1]]]]]]]]])
+@pytest.mark.parametrize(
+    "value", [True, None, 1.5, {1: 2}, {"k" * 24: 1}, 2**64, -(2**63) - 1, object(), [[[[[[[[1]]]]]]]]]
+)
 def test_cbor_does_not_encode_what_it_would_not_read(value: Any) -> None:
     with pytest.raises(ValueError, match="only"):
         cbor.encode(value)
@@ -151,9 +155,7 @@ def test_boxes(secret: bytes, untrusted: bytes) -> None:
             box.open_box(key, bad)
 
 
-SIZES = st.integers(0, 1 << 42) | st.integers(0, 44).flatmap(
-    lambda k: st.integers(max(0, (1 << k) - 3), (1 << k) + 3)
-)
+SIZES = st.integers(0, 1 << 42) | st.integers(0, 44).flatmap(lambda k: st.integers(max(0, (1 << k) - 3), (1 << k) + 3))
 
 
 @given(SIZES, SIZES)

@@ -77,7 +77,9 @@ def test_recipients_of_small_order(identity: Identity, coordinate: int) -> None:
                     Recipient(mlkem + number.to_bytes(32, "little"))
 
 
-@given(st.binary(min_size=1216, max_size=1216) | st.binary(max_size=40) | st.just(b"\xff" * 1216) | st.just(bytes(1216)))
+@given(
+    st.binary(min_size=1216, max_size=1216) | st.binary(max_size=40) | st.just(b"\xff" * 1216) | st.just(bytes(1216))
+)
 def test_whatever_is_a_recipient_can_be_sealed_to(untrusted: bytes) -> None:
     try:
         recipient = Recipient(untrusted)
@@ -98,7 +100,11 @@ def test_identity_round_trip(seed: bytes) -> None:
 
 def test_the_private_parts_are_not_shown(identity: Identity) -> None:
     keys = kdf.derive_source_keys(ONE, salt=SALT, pepper=PEPPER, profile=TEST_KDF)
-    for secret, shown in ((identity.seed, repr(identity)), (keys.lookup, repr(keys)), (bytes(32), repr(SigningKey(bytes(32))))):
+    for secret, shown in (
+        (identity.seed, repr(identity)),
+        (keys.lookup, repr(keys)),
+        (bytes(32), repr(SigningKey(bytes(32)))),
+    ):
         assert repr(secret) not in shown
         assert secret.hex() not in shown
 

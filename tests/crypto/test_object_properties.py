@@ -57,7 +57,9 @@ def mutated(draw: st.DrawFn, honest: bytes) -> bytes:
 
 # Values of any type where a field of one type is expected.
 ANY = st.none() | st.booleans() | st.integers(-2, 2**64 - 1) | st.floats() | st.binary(max_size=40) | NAMES
-ANYTHING = ANY | st.lists(ANY, max_size=3) | st.dictionaries(NAMES, ANY, max_size=2) | st.lists(st.lists(ANY, max_size=5))
+ANYTHING = (
+    ANY | st.lists(ANY, max_size=3) | st.dictionaries(NAMES, ANY, max_size=2) | st.lists(st.lists(ANY, max_size=5))
+)
 
 
 @given(headers())
@@ -159,9 +161,7 @@ def test_card_with_a_field_of_another_kind(key: str, value: object) -> None:
 @st.composite
 def manifests(draw: st.DrawFn, direction: Direction = Direction.COLLECT) -> Manifest:
     entries = st.builds(ObjectEntry, IDS, st.sampled_from(Kind), st.integers(1, 1 << 40), HASHES, IDS)
-    acknowledged = st.builds(
-        ChainPosition, st.integers(1, 2**31 - 1), HASHES.filter(lambda sha256: sha256 != NO_HASH)
-    )
+    acknowledged = st.builds(ChainPosition, st.integers(1, 2**31 - 1), HASHES.filter(lambda sha256: sha256 != NO_HASH))
     return Manifest(
         line=LINE,
         direction=direction,
@@ -225,9 +225,7 @@ def _bundle(contents: list[bytes], **more: Any) -> tuple[Manifest, bytes]:
 
 
 def _take(file: bytes) -> tuple[Manifest, list[bytes]]:
-    reader = bundle.open_bundle(
-        IDENTITY, LINE_KEY.public, io.BytesIO(file), line=LINE, direction=Direction.DISPATCH
-    )
+    reader = bundle.open_bundle(IDENTITY, LINE_KEY.public, io.BytesIO(file), line=LINE, direction=Direction.DISPATCH)
     objects = [b"".join(pieces) for _, pieces in reader.objects()]
     reader.finish()
     return reader.manifest, objects
@@ -253,9 +251,7 @@ def test_bundle_cut_or_flipped(at: int, bit: int, cut: bool) -> None:
 
 def test_objects_that_do_not_fit_their_entries_are_not_signed_for() -> None:
     entry = ObjectEntry(b"O" * 16, Kind.REPLY, 5, hashlib.sha256(b"right").digest(), b"M" * 16)
-    manifest = Manifest(
-        LINE, Direction.DISPATCH, 1, NO_HASH, ChainPosition.beginning(), 20780, 1, 0, objects=(entry,)
-    )
+    manifest = Manifest(LINE, Direction.DISPATCH, 1, NO_HASH, ChainPosition.beginning(), 20780, 1, 0, objects=(entry,))
     for wrong in ([b"wrong"], [b"righ"], [b"right", b"!"], []):
         with pytest.raises(bundle.ObjectMismatchError):
             list(bundle.write_bundle(IDENTITY.recipient, LINE_KEY, manifest, [wrong]))
@@ -306,6 +302,4 @@ def test_the_parser_does_not_meet_what_is_not_signed(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(cbor, "decode", never)
     with pytest.raises(CryptoError):
-        bundle.open_bundle(
-            IDENTITY, HOST_KEY.public, io.BytesIO(SMALL_BUNDLE), line=LINE, direction=Direction.DISPATCH
-        )
+        bundle.open_bundle(IDENTITY, HOST_KEY.public, io.BytesIO(SMALL_BUNDLE), line=LINE, direction=Direction.DISPATCH)
