@@ -18,7 +18,7 @@ from store.intake.place import IntakePlace
 def create_app(place: IntakePlace, *, profile: Profile = LUWTE_KDF_1) -> QuietFlask:
     """The application for an opened intake host. The profile is for tests: no configuration reaches it."""
     app = QuietFlask(__name__, static_folder=None)
-    app.config.update(MAX_FORM_MEMORY_SIZE=64 * 1024, MAX_CONTENT_LENGTH=None, PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.config.update(MAX_FORM_MEMORY_SIZE=64 * 1024, PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.extensions[EXTENSION] = Services(place, Derivation(place.keys, profile, place.settings))
     style = resources.files("source_interface").joinpath("templates", "style.css").read_text("utf-8")
     policy = headers.content_security_policy(style)

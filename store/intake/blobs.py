@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,8 @@ from store.intake.errors import NoSpaceError
 from store.intake.tables import BlobChunk
 
 _PIECE: Final = 1 << 20
-_SYNC_EVERY: Final = 32 << 20
+_LARGE: Final = 16 << 20
+_WRITE_BACK_PAUSE: Final = 0.02  # seconds
 
 
 class MissingBlobError(Exception):
@@ -102,21 +104,21 @@ class _FileWriter:
     def __init__(self, path: Path, day: int) -> None:
         self._path, self._day = path, day
         self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-        self._unsynced = 0
+        self._length = 0
+        self._write_back: _WriteBack | None = None
         with _space_errors():
             self._descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
 
     def write(self, data: bytes) -> None:
         with _space_errors():
             write_all(self._descriptor, data)
-            self._unsynced += len(data)
-            if self._unsynced >= _SYNC_EVERY:
-                # Written back as it comes, so that the last fsync of a large file does not keep its sender waiting.
-                os.fdatasync(self._descriptor)
-                self._unsynced = 0
+        self._length += len(data)
+        if self._write_back is None and self._length >= _LARGE:
+            self._write_back = _WriteBack(self._descriptor)
 
     def finish(self) -> None:
         with _space_errors():
+            self._end_write_back()
             os.fsync(self._descriptor)
             os.close(self._descriptor)
             flatten_times(self._temporary, self._day)
@@ -126,9 +128,43 @@ class _FileWriter:
 
     def abort(self) -> None:
         with suppress(OSError):
+            self._end_write_back()
+        with suppress(OSError):
             os.close(self._descriptor)
         with suppress(OSError):
             self._temporary.unlink()
+
+    def _end_write_back(self) -> None:
+        write_back, self._write_back = self._write_back, None
+        if write_back is not None:
+            write_back.end()
+
+
+class _WriteBack:
+    """Brings a large file to disk while it is written, so that its last fsync does not keep the sender waiting.
+
+    The system tells a write error once: when it is told here, `end` raises it.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._error: OSError | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="write-back", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        try:
+            while not self._ended.wait(_WRITE_BACK_PAUSE):
+                os.fdatasync(self._descriptor)
+        except OSError as error:
+            self._error = error
 
 
 class RowBlobs:

@@ -19,6 +19,7 @@ class IntakeKeys:
 
     def __init__(self, database: Database, line: LineCard, today: Callable[[], int]) -> None:
         self._database, self._line, self._today = database, line, today
+        self._verified: dict[bytes, EpochCertificate] = {}
 
     def current(self) -> EpochChoice:
         """The key that serves now. Raises the high-water mark when it is a newer one than ever before."""
@@ -51,7 +52,10 @@ class IntakeKeys:
         return [self._parse(row) for row in session.scalars(select(IntakeKey.encoded).order_by(IntakeKey.epoch))]
 
     def _parse(self, encoded: bytes) -> EpochCertificate:
-        return epoch.parse(self._line.verify_key, self._line.line, encoded)
+        """Verify a certificate once in this process: there are 120, and every page asks for the key of the day."""
+        if (certificate := self._verified.get(encoded)) is None:
+            certificate = self._verified[encoded] = epoch.parse(self._line.verify_key, self._line.line, encoded)
+        return certificate
 
     def _raise_mark(self, session: Session, value: int) -> None:
         mark = session.get(Mark, _HIGH_WATER, with_for_update=True)

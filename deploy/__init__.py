@@ -1,0 +1,1 @@
+"""Composition: command lines, configuration and servers. Everything else is constructed here and passed in."""

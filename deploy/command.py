@@ -1,0 +1,52 @@
+"""What both command lines share: errors in one sentence, exit codes, secrets that never stand in the arguments."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+REFUSED = 3  # a bundle or card was refused; nothing was changed
+
+STATE = click.option(
+    "--state",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder in which this place keeps everything.",
+)
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End with one sentence on standard error."""
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def sentences(refused: tuple[type[Exception], ...], others: tuple[type[Exception], ...]) -> Iterator[None]:
+    """Turn expected errors into a sentence and an exit code: REFUSED for a refused bundle or card, else 1."""
+    try:
+        yield
+    except refused as error:
+        fail(str(error), REFUSED)
+    except others as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename or 'a file'}: {error.strerror}")
+
+
+def read_card(path: Path) -> str:
+    """A card's text; far more than a card is not read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(65_536).decode("utf-8", "replace")
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+
+
+def show_fingerprint(what: str, words: tuple[str, ...]) -> None:
+    """Show words that two people compare."""
+    click.echo(f"Fingerprint of the {what}:")
+    click.echo(f"    {' '.join(words)}")

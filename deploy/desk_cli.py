@@ -1,0 +1,173 @@
+"""`luwte-desk`: the command line on the air-gapped workstation."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from crypto.errors import CryptoError
+from deploy.command import STATE, fail, read_card, sentences, show_fingerprint
+from store.desk import passphrases, vault
+from store.desk.errors import DeskError, PairingError
+from store.desk.place import DeskPlace
+from store.files import write_whole
+
+PASSPHRASE_FILE = click.option(
+    "--passphrase-file",
+    type=click.File("r"),
+    help="Read the passphrase from this file ('-': standard input) instead of asking.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Luwte's desk: the machine without a network on which handlers read and answer.
+
+    \b
+    First time:   luwte-desk init --state DIR --line-name NAME --handler NAME
+                  luwte-desk pair --state DIR host.card
+                  luwte-desk export --state DIR --to STICK
+    Every day:    luwte-desk serve --state DIR
+    The courier:  luwte-desk import --state DIR FILE
+                  luwte-desk export --state DIR --to STICK
+    """
+
+
+@main.command()
+@STATE
+@click.option("--line-name", required=True, help="What sources see, such as the organisation's name.")
+@click.option("--handler", required=True, help="The first handler's name.")
+@PASSPHRASE_FILE
+def init(state: Path, line_name: str, handler: str, passphrase_file: TextIO | None) -> None:
+    """Make a new desk and a new line.
+
+    Without a passphrase file it proposes a passphrase of seven random words. Writes line.card next to the state folder's
+    files: carry it to the intake host for 'luwte-intake init'.
+    """
+    with _sentences():
+        passphrase = _new_passphrase(passphrase_file)
+        key = DeskPlace.create(state, line_name=line_name, handler=handler, passphrase=passphrase)
+        with DeskPlace.open(state, key) as place:
+            write_whole(state / "line.card", [place.line_card_text.encode()], mode=0o644)
+            show_fingerprint(f'line "{place.line_name}"', place.line_fingerprint)
+        click.echo(f"Carry this card to the intake host: {state / 'line.card'}")
+
+
+@main.command()
+@STATE
+@click.argument("host_card", type=click.Path(path_type=Path))
+@PASSPHRASE_FILE
+def pair(state: Path, host_card: Path, passphrase_file: TextIO | None) -> None:
+    """Take in the intake host's card. Compare its fingerprint with the operator over another way."""
+    with _sentences(), _opened(state, passphrase_file) as place:
+        show_fingerprint("intake host", place.pair(read_card(host_card)))
+
+
+@main.command()
+@STATE
+@click.option("--port", default=8081, show_default=True, type=click.IntRange(1, 65535), help="On 127.0.0.1.")
+@click.option("--stick", type=click.Path(path_type=Path, file_okay=False), help="Where bundles are carried: read and written.")
+@click.option("--save-to", type=click.Path(path_type=Path, file_okay=False), help="Where saved files go.")
+@click.option("--link-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the one-time link here, too.")
+def serve(state: Path, port: int, stick: Path | None, save_to: Path | None, link_file: Path | None) -> None:
+    """Serve the desk's pages on this machine until stopped (Ctrl-C), and print the one-time link that opens them."""
+    from deploy import desk_server  # noqa: PLC0415 - the other commands need no web server
+
+    with _sentences():
+        if not vault.is_desk(state):
+            fail("this folder holds no desk: run 'luwte-desk init' first")
+        desk_server.serve(
+            state,
+            port=port,
+            carry_folder=stick or state / "stick",
+            save_folder=save_to or state / "saved",
+            link_file=link_file,
+            say=click.echo,
+        )
+
+
+@main.command("import")
+@STATE
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--accept-gap", is_flag=True, help="Take it in although earlier bundles are missing. This is noted.")
+@PASSPHRASE_FILE
+def import_(state: Path, file: Path, accept_gap: bool, passphrase_file: TextIO | None) -> None:
+    """Take in a collect bundle from the intake host.
+
+    A bundle that is damaged, forged or out of order is refused by name and changes nothing (exit code 3).
+    """
+    with _sentences(), _opened(state, passphrase_file) as place:
+        report = place.importing.import_bundle(file, accept_gap=accept_gap)
+    if report.already_had:
+        click.echo(f"Bundle {report.number} was taken in before. Nothing changed.")
+        return
+    click.echo(f"Took in bundle {report.number}: {report.messages} messages, {report.files} files.")
+    if report.damaged:
+        click.echo(f"{report.damaged} could not be opened; they are listed as damaged.")
+    for alarm in report.alarms:
+        click.echo(f"ALARM: {alarm}")
+
+
+@main.command()
+@STATE
+@click.option("--to", required=True, type=click.Path(path_type=Path, file_okay=False), help="The courier's stick.")
+@PASSPHRASE_FILE
+def export(state: Path, to: Path, passphrase_file: TextIO | None) -> None:
+    """Put replies, new intake keys and acknowledgements for the intake host onto the courier's stick."""
+    with _sentences(), _opened(state, passphrase_file) as place:
+        to.mkdir(parents=True, exist_ok=True)
+        report = place.exporting.export(to)
+    if report.made:
+        numbers = ", ".join(map(str, report.made))
+        click.echo(f"Made bundle {numbers} with {report.replies} replies and {report.certificates} intake keys.")
+    else:
+        click.echo("Nothing new.")
+    for name in report.written:
+        click.echo(f"On the stick: {name}")
+
+
+@main.command()
+@STATE
+@PASSPHRASE_FILE
+def verify(state: Path, passphrase_file: TextIO | None) -> None:
+    """Check everything that this desk keeps: database, bundle chains, intake keys, files. Exit code 1 when not all is well."""
+    with _sentences(), _opened(state, passphrase_file) as place:
+        findings = place.verify()
+    for finding in findings:
+        click.echo(f"{finding.where}: {finding.text}")
+    if findings:
+        sys.exit(1)
+    click.echo("All is well.")
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    with sentences((CryptoError, PairingError), (DeskError,)):
+        yield
+
+
+@contextmanager
+def _opened(state: Path, passphrase_file: TextIO | None) -> Iterator[DeskPlace]:
+    if not vault.is_desk(state):
+        fail("this folder holds no desk: run 'luwte-desk init' first")
+    passphrase = _read(passphrase_file) or click.prompt("Passphrase", hide_input=True, err=True)
+    with DeskPlace.open(state, vault.unlock(state, passphrase)) as place:
+        yield place
+
+
+def _new_passphrase(passphrase_file: TextIO | None) -> str:
+    if given := _read(passphrase_file):
+        return given
+    proposed = passphrases.propose()
+    click.echo("A passphrase for this handler. Learn it; it is shown only now:")
+    click.echo(f"    {proposed}")
+    if click.confirm("Use it? (No: type one of your own)", default=True, err=True):
+        return proposed
+    return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def _read(passphrase_file: TextIO | None) -> str:
+    return passphrase_file.readline(2_000).strip() if passphrase_file else ""

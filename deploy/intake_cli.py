@@ -1,0 +1,148 @@
+"""`luwte-intake`: the operator's command line on the intake host."""
+
+import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from crypto.epoch import EpochChoice, Standing
+from deploy.command import STATE, read_card, sentences, show_fingerprint
+from deploy.intake_config import ConfigurationError, load_configuration
+from store.files import LockedError
+from store.intake.errors import BundleRefusedError, IntakeError
+from store.intake.place import IntakePlace
+
+_MIB = 1024 * 1024
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Luwte's intake host: takes what sources send, seals it at once, opens nothing.
+
+    \b
+    First time:   luwte-intake init --state DIR --line-card FILE
+    Every day:    luwte-intake serve --state DIR
+    The courier:  luwte-intake collect --state DIR --to STICK
+                  luwte-intake deliver --state DIR FILE
+    """
+
+
+@main.command()
+@STATE
+@click.option("--line-card", required=True, type=click.Path(path_type=Path), help="The card that luwte-desk init wrote.")
+def init(state: Path, line_card: Path) -> None:
+    """Make a new intake host for the line whose card is given.
+
+    Writes host.card into the state folder: carry it to the desk for 'luwte-desk pair'. Compare both fingerprints with
+    the desk over another way, such as a telephone.
+    """
+    with _sentences():
+        card = IntakePlace.create(state, read_card(line_card))
+        with _opened(state) as place:
+            show_fingerprint(f'line "{place.line.name}"', place.line.fingerprint)
+        show_fingerprint("intake host", card.fingerprint)
+        click.echo(f"Carry this card to the desk: {state / 'host.card'}")
+
+
+@main.command()
+@STATE
+@click.option("--bind", default="127.0.0.1:8080", show_default=True, help="127.0.0.1:PORT or unix:/PATH.")
+def serve(state: Path, bind: str) -> None:
+    """Serve the source's pages until stopped (Ctrl-C). Only this machine can reach them."""
+    from deploy import intake_server  # noqa: PLC0415 - the other commands need no web server
+
+    with _sentences():
+        try:
+            intake_server.check_bind(bind)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--bind") from error
+        intake_server.serve(state, bind, ready=lambda: click.echo(f"The source interface answers at {bind}"))
+
+
+@main.command()
+@STATE
+@click.option("--to", required=True, type=click.Path(path_type=Path, file_okay=False), help="The courier's stick.")
+def collect(state: Path, to: Path) -> None:
+    """Put all that waits for the desk onto the courier's stick.
+
+    Repeat it as you like: what the desk has not acknowledged is put there again, nothing is lost or doubled.
+    """
+    with _sentences(), _opened(state) as place:
+        report = place.collector.collect(to)
+    if report.made:
+        click.echo(f"Made bundle {_numbers(report.made)} with {report.objects} sealed objects.")
+    else:
+        click.echo("Nothing new.")
+    for path in report.files:
+        click.echo(f"On the stick: {path.name}")
+
+
+@main.command()
+@STATE
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--accept-gap", is_flag=True, help="Take it in although earlier bundles are missing. This is noted.")
+def deliver(state: Path, file: Path, accept_gap: bool) -> None:
+    """Take in a dispatch bundle from the desk: replies, intake keys, acknowledgements.
+
+    A bundle that is damaged, forged or out of order is refused by name and changes nothing (exit code 3).
+    """
+    with _sentences(), _opened(state) as place:
+        report = place.deliverer.deliver(file, accept_gap=accept_gap)
+    if report.already_had:
+        click.echo(f"Bundle {report.number} was taken in before. Nothing changed.")
+        return
+    click.echo(f"Took in bundle {report.number}: {report.replies} replies, {report.intake_keys} intake keys.")
+    if report.deleted:
+        click.echo(f"The desk has everything up to bundle {report.acknowledged}: {report.deleted} sealed objects deleted here.")
+
+
+@main.command()
+@STATE
+def status(state: Path) -> None:
+    """Show whether intake is open, what waits, and how long the intake keys last."""
+    with _sentences(), _opened(state) as place:
+        now = place.status()
+        show_fingerprint(f'line "{place.line.name}"', place.line.fingerprint)
+        show_fingerprint("intake host", place.host_card.fingerprint)
+    click.echo(f"Intake: {'open' if now.is_open else 'CLOSED'}")
+    click.echo(f"Intake keys: {_standing(now.keys)}")
+    click.echo(f"Waiting for collect: {now.waiting_objects} sealed objects, {now.waiting_bytes / _MIB:.1f} MiB")
+    click.echo(f"Bundles not acknowledged: {_numbers(now.unacknowledged_bundles) or 'none'}")
+    click.echo(f"Last bundle from the desk: {now.last_dispatch or 'none'}")
+    click.echo(f"Replies waiting for sources: {now.replies}")
+    click.echo(f"Free on this disk: {now.free_bytes / _MIB / 1024:.1f} GiB")
+    for day, text in now.notes:
+        click.echo(f"{_date(day)}: {text}")
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    with sentences((BundleRefusedError,), (IntakeError, LockedError, ConfigurationError)):
+        yield
+
+
+@contextmanager
+def _opened(state: Path) -> Iterator[IntakePlace]:
+    configuration = load_configuration(state)
+    place = IntakePlace.open(state, settings=configuration.settings, database_url=configuration.database_url)
+    try:
+        yield place
+    finally:
+        place.close()
+
+
+def _standing(keys: EpochChoice) -> str:
+    if keys.standing is Standing.CLOSED:
+        return "none that may be used; bring a bundle from the desk"
+    warning = "" if keys.standing is Standing.OK else f" - WARNING: {keys.standing.value}; bring a bundle from the desk"
+    return f"intake closes in {keys.days_left} days without new ones{warning}"
+
+
+def _numbers(numbers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _date(day: int) -> str:
+    return (datetime.date(1970, 1, 1) + datetime.timedelta(days=day)).isoformat()

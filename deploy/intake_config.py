@@ -1,0 +1,57 @@
+"""The intake host's configuration: `intake.toml` in its state folder, every line of it optional.
+
+```toml
+database_url = "postgresql+psycopg://luwte@/luwte?host=/run/postgresql"   # default: a file of its own
+
+[limits]                 # any field of store.intake.settings.Settings
+file_bytes = 524288000
+```
+No line of it reaches the key derivation: that is fixed in the program.
+"""
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from store.intake.settings import Settings
+
+FILE_NAME: Final = "intake.toml"
+
+
+class ConfigurationError(Exception):
+    """The configuration file is wrong; the message names the line."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the file says, checked."""
+
+    settings: Settings
+    database_url: str | None
+
+
+def load_configuration(state: Path) -> Configuration:
+    """Read the file; without one, everything has its default. ConfigurationError."""
+    try:
+        with (state / FILE_NAME).open("rb") as file:
+            given = tomllib.load(file)
+    except FileNotFoundError:
+        return Configuration(Settings(), None)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{FILE_NAME}: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{FILE_NAME} cannot be read: {error.strerror}") from error
+    url, limits = given.pop("database_url", None), given.pop("limits", {})
+    if given:
+        raise ConfigurationError(f"{FILE_NAME}: '{min(given)}' is not known; allowed are database_url and [limits]")
+    if url is not None and not isinstance(url, str):
+        raise ConfigurationError(f"{FILE_NAME}: database_url must be a text")
+    known = {field.name for field in fields(Settings)}
+    if not isinstance(limits, dict) or (unknown := sorted(set(limits) - known)):
+        name = unknown[0] if isinstance(limits, dict) else "limits"
+        raise ConfigurationError(f"{FILE_NAME}: '{name}' is no limit; allowed are {', '.join(sorted(known))}")
+    try:
+        return Configuration(Settings(**limits), url)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(f"{FILE_NAME}: {error}") from error

@@ -1,0 +1,102 @@
+"""The source interface under gunicorn: threads for slow senders, no log of requests, loopback or a UNIX socket only."""
+
+import ipaddress
+import os
+import sys
+from collections.abc import Callable
+from logging import Logger as StandardLogger
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from deploy.intake_config import load_configuration
+from source_interface import create_app
+from store.files import exclusively
+from store.intake.place import IntakePlace
+
+_OPTIONS = {
+    "workers": 2,
+    "worker_class": "gthread",
+    "threads": 24,
+    "keepalive": 0,  # one request a connection: nothing of one request can be mistaken for the next one's
+    "worker_tmp_dir": "/dev/shm",  # noqa: S108 - the heartbeat's file must not wait for a disk
+    "umask": 0o007,
+    "control_socket_disable": True,
+    "limit_request_line": 2_048,
+    "limit_request_fields": 64,
+    "accesslog": None,
+    "errorlog": "-",
+    "loglevel": "warning",
+}
+
+
+class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's messages about its workers, never about a request: not its address, path, headers or errors."""
+
+    def access(self, *_: object, **__: object) -> None:
+        """Requests are not logged."""
+
+    def exception(self, _message: str, *_: object, **__: object) -> None:
+        kind = sys.exc_info()[0]
+        self.error_log.error("fault while serving: %s", kind.__name__ if kind else "none")
+
+    def warning(self, message: str, *arguments: object, **keywords: Any) -> None:
+        if "request" in message.lower():
+            return  # "Invalid request from ip=…"
+        StandardLogger.warning(self.error_log, message, *arguments, **keywords)
+
+    def debug(self, *_: object, **__: object) -> None:
+        """Debug messages name requests."""
+
+
+class IntakeServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    """Serves one intake host. Each worker opens the place for itself, after forking."""
+
+    def __init__(self, bind: str, make_app: Callable[[], Any], ready: Callable[[], None] = lambda: None) -> None:
+        self._bind, self._make_app, self._ready = bind, make_app, ready
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in _OPTIONS.items():
+            self.cfg.set(name, value)
+        self.cfg.set("bind", self._bind)
+        self.cfg.set("logger_class", QuietLogger)
+        self.cfg.set("when_ready", lambda _server: self._ready())
+
+    def load(self) -> Any:
+        return self._make_app()
+
+
+def check_bind(bind: str) -> str:
+    """The address, unless it could be reached from elsewhere: ValueError. `unix:/path` or a loopback address and port."""
+    if bind.startswith("unix:/"):
+        return bind
+    host, _, port = bind.rpartition(":")
+    try:
+        local = ipaddress.ip_address(host.strip("[]")).is_loopback and 0 < int(port) < 65_536
+    except ValueError:
+        local = False
+    if not local:
+        raise ValueError(f"{bind} is not an address of this machine alone: use 127.0.0.1:PORT or unix:/PATH")
+    return bind
+
+
+def serve(state: Path, bind: str, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until told to stop. SetupError, LockedError or ConfigurationError before anything is bound."""
+    configuration = load_configuration(state)
+
+    def open_place() -> IntakePlace:
+        return IntakePlace.open(state, settings=configuration.settings, database_url=configuration.database_url)
+
+    first = open_place()
+    try:
+        # Held for as long as this process lives: nothing is being submitted while crash leftovers are swept.
+        with exclusively(state / "serve.lock"):
+            first.sweep()
+            first.close()
+            os.umask(0o077)
+            IntakeServer(check_bind(bind), lambda: create_app(open_place()), ready).run()
+    finally:
+        first.close()
