@@ -1,0 +1,1 @@
+"""What the people of the line use: the desk's pages."""

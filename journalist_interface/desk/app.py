@@ -1,0 +1,64 @@
+"""The desk's application, put together."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.routing import IntegerConverter, Map
+
+from crypto.kdf import Profile
+from journalist_interface.desk import bundles, conversation, csrf, errors, files, gate, headers, inbox, line, lock, text
+from journalist_interface.desk.gatekeeper import Gatekeeper
+from journalist_interface.desk.holder import IDLE_SECONDS, DeskHolder, boot_seconds
+from journalist_interface.desk.memory import Drafts, Notices, OneTimeForms
+from journalist_interface.desk.serve import LARGEST_FORM
+from journalist_interface.desk.state import KEY, DeskState
+from store.clock import Clock, SystemClock
+
+
+class RowConverter(IntegerConverter):
+    """A number that a row can have; any other is no page."""
+
+    def __init__(self, map: Map) -> None:  # noqa: A002 - Werkzeug's name
+        super().__init__(map, max=2**63 - 1)
+
+
+def create_app(
+    state: Path,
+    *,
+    port: int,
+    open_token: str,
+    carry_folder: Path,
+    save_folder: Path,
+    clock: Clock | None = None,
+    seconds: Callable[[], float] = boot_seconds,
+    test_profile: Profile | None = None,
+) -> Flask:
+    """The pages of the desk in the folder `state`, locked.
+
+    `port` is the one that it will be served on: any other Host is refused. `GET /open/<open_token>` works once and gives
+    that browser its cookie; the token has 128 bits or more. `carry_folder` is where the stick is mounted, `save_folder`
+    where files are saved decrypted. `clock` gives days, `seconds` measures idle time; `test_profile` only for tests.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=LARGEST_FORM, MAX_FORM_MEMORY_SIZE=LARGEST_FORM, MAX_FORM_PARTS=50)
+    clock, notices = clock or SystemClock(), Notices()
+    holder = DeskHolder(state, clock, seconds=seconds, test_profile=test_profile, forget=notices.clear)
+    app.extensions[KEY] = DeskState(
+        Gatekeeper(port, open_token), holder, OneTimeForms(), notices, Drafts(), clock, carry_folder, save_folder
+    )
+    style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+    app.jinja_env.globals.update(style=style, take_notices=notices.take, idle_minutes=IDLE_SECONDS // 60)
+    app.jinja_env.filters.update(
+        day=text.day, size=text.size, plain=text.plain, one_line=text.one_line, sentence=text.sentence
+    )
+    app.jinja_env.filters.update(count=text.count, file_type=text.file_type)
+    app.jinja_env.tests["short_of_keys"] = line.keys_warning
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.url_map.converters["row"] = RowConverter
+    headers.install(app, style)
+    errors.install(app)
+    # The order is the order of their checks: the gate first.
+    for part in (gate, csrf, lock, inbox, conversation, files, bundles, line):
+        app.register_blueprint(part.blueprint)
+    return app

@@ -1,0 +1,145 @@
+"""The carry page: bundles that came on the stick are imported, what must go back is exported to it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from crypto.chain import ForkError, GapError
+from crypto.errors import CryptoError
+from journalist_interface.desk.state import desk, place
+from journalist_interface.desk.text import count, sentence
+from store.desk.errors import DeskError
+from store.desk.model import ExportReport, ImportReport
+
+MOST_LISTED: Final = 200
+_OURS: Final = re.compile(r"luwte-collect-[A-Za-z0-9._-]{1,80}\.age")
+
+blueprint = Blueprint("bundles", __name__)
+
+
+@dataclass(frozen=True)
+class FoundBundle:
+    """A file that, by its name, is a bundle from the intake host. Only the import tells whether it is."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Stick:
+    """What is in the carry folder. `trouble` says why it cannot be read."""
+
+    found: tuple[FoundBundle, ...] = ()
+    others: int = 0
+    trouble: str | None = None
+
+
+def look(folder: Path) -> Stick:
+    """List the bundles in a folder that a stranger may have filled: plain names of plain files, no links followed."""
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        return Stick(trouble=f"{folder} cannot be read: {error.strerror}. Is the stick plugged in and mounted?")
+    found: list[FoundBundle] = []
+    others = 0
+    for path in paths:
+        try:
+            ours = _OURS.fullmatch(path.name) and path.is_file() and not path.is_symlink()
+            if ours and len(found) < MOST_LISTED:
+                found.append(FoundBundle(path.name, path.stat().st_size))
+            else:
+                others += 1
+        except OSError:
+            others += 1
+    return Stick(tuple(found), others)
+
+
+@blueprint.get("/carry")
+def carry() -> ResponseReturnValue:
+    return _page()
+
+
+@blueprint.post("/carry/import")
+def import_bundle() -> ResponseReturnValue:
+    """Import one bundle of the list. A gap is named first, and taken over only when that was ticked."""
+    folder, name = desk().carry_folder, request.form.get("bundle", "")
+    # Only a name that is in the list right now is ever made a path.
+    if name not in {bundle.name for bundle in look(folder).found}:
+        return _page("That bundle is not in the folder any more."), 422
+    accept_gap = request.form.get("accept_gap") == "yes"
+    try:
+        report = place().importing.import_bundle(folder / name, accept_gap=accept_gap)
+    except GapError as error:
+        return _page(gap_in=name, gap=sentence(str(error))), 409
+    except ForkError as error:
+        return _page(f"{name}: {sentence(str(error))} Carry nothing more and tell whoever keeps the line."), 409
+    except CryptoError as error:
+        return _page(f"{name} was refused and nothing was taken from it: {sentence(str(error))}"), 422
+    except DeskError as error:
+        return _page(sentence(str(error))), 422
+    loud = bool(report.alarms or report.damaged or report.gap)
+    desk().notices.add(f"Bundle {report.number}: {imported(report)}", *_details(report), loud=loud)
+    return redirect(url_for("bundles.carry"), 303)
+
+
+@blueprint.post("/carry/export")
+def export() -> ResponseReturnValue:
+    """Put everything that the intake host has not acknowledged on the stick. Doing it twice changes nothing."""
+    try:
+        report = place().exporting.export(desk().carry_folder)
+    except DeskError as error:
+        return _page(sentence(str(error))), 422
+    lost = (f"Missing here, verify this desk: bundle {number}" for number in report.missing)
+    desk().notices.add(exported(report), *report.written, *lost, loud=bool(report.missing))
+    return redirect(url_for("bundles.carry"), 303)
+
+
+def imported(report: ImportReport) -> str:
+    """What an import brought, in one sentence."""
+    if report.already_had:
+        return "it was taken in before. Nothing changed."
+    parts = [count(report.messages, "message"), count(report.files, "file")]
+    parts += [count(report.new_sources, "new source")] if report.new_sources else []
+    return "taken in with " + ", ".join(parts) + "."
+
+
+def exported(report: ExportReport) -> str:
+    if not report.written:
+        return "Nothing waits to be carried."
+    made = f", {count(report.replies, 'new reply', 'new replies')} in it" if report.made else ", nothing new in it"
+    bundles = count(len(report.written), "bundle is", "bundles are")
+    return f"{bundles} in the folder{made}. Carry it to the intake host."
+
+
+def _details(report: ImportReport) -> list[str]:
+    counted = [
+        (report.damaged, "object could not be opened", "objects could not be opened"),
+        (report.doubles, "object was here already", "objects were here already"),
+        (report.replies_taken_in, "reply is at the intake host now", "replies are at the intake host now"),
+        (report.replies_erased, "reply was erased by its source", "replies were erased by their sources"),
+        (report.mailboxes_closed, "mailbox was closed by its source", "mailboxes were closed by their sources"),
+        (report.keys_destroyed, "old intake key was destroyed", "old intake keys were destroyed"),
+    ]
+    details = [count(number, one, many) for number, one, many in counted if number]
+    if report.gap:
+        details.insert(0, f"Bundles {report.gap[0]} to {report.gap[1]} were skipped over. The journal says so.")
+    return [*report.alarms, *details]
+
+
+def _page(problem: str | None = None, *, gap_in: str | None = None, gap: str | None = None) -> str:
+    here = place()
+    return render_template(
+        "carry.html",
+        folder=desk().carry_folder,
+        stick=look(desk().carry_folder),
+        waiting=here.exporting.waiting(),
+        queued=here.replies.queued(),
+        paired=here.host_fingerprint is not None,
+        problem=problem,
+        gap_in=gap_in,
+        gap=gap,
+    )

@@ -1,0 +1,47 @@
+"""Serving the desk to this machine only."""
+
+import threading
+from typing import Final
+
+from flask import Flask
+from waitress.server import create_server
+
+from journalist_interface.desk.offline import refuse_connections
+from journalist_interface.desk.state import KEY, DeskState
+
+ADDRESS: Final = "127.0.0.1"
+THREADS: Final = 6
+LARGEST_FORM: Final = 1024 * 1024  # bytes
+_LOOK_EVERY: Final = 5.0  # seconds
+
+
+def serve(app: Flask, port: int) -> None:
+    """Serve until interrupted, on 127.0.0.1 only; lock when idle, and at the end. Afterwards no connection goes out.
+
+    OSError when the port is taken.
+    """
+    state: DeskState = app.extensions[KEY]
+    server = create_server(
+        app,
+        host=ADDRESS,
+        port=port,
+        threads=THREADS,
+        ident=None,
+        max_request_body_size=LARGEST_FORM,
+        expose_tracebacks=False,
+    )
+    refuse_connections()
+    ended = threading.Event()
+    threading.Thread(target=_watch, args=(state, ended), name="idle", daemon=True).start()
+    try:
+        server.run()
+    finally:
+        ended.set()
+        state.holder.lock()
+        server.close()
+
+
+def _watch(state: DeskState, ended: threading.Event) -> None:
+    """Lock an idle desk though no request comes."""
+    while not ended.wait(_LOOK_EVERY):
+        state.holder.lock_if_idle()

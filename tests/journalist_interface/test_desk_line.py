@@ -1,0 +1,64 @@
+"""The line page: cards, words, keys, alarms, checking."""
+
+from pathlib import Path
+
+from crypto.card import parse_line_card
+from store.desk.model import Severity
+from store.intake.place import IntakePlace
+from tests.journalist_interface.conftest import Host, bring, open_desk
+from tests.journalist_interface.desk_browser import DeskBrowser
+from tests.support.clock import SetClock
+
+
+def test_the_line_card_on_the_page_makes_an_intake_host_that_pairs(browser: DeskBrowser, tmp_path: Path) -> None:
+    page = browser.get("/line")
+    text = page.html[page.html.index("-----BEGIN LUWTE LINE") : page.html.index("</pre>")].replace("&#43;", "+")
+    line = parse_line_card(text)
+    assert all(word in page.text for word in line.fingerprint)
+    card = IntakePlace.create(tmp_path / "intake", text)
+    page = browser.send("/line/pair", host_card=card.text.replace("\n", "\r\n"))
+    assert browser.status == 200
+    assert all(word in page.text for word in card.fingerprint)
+    assert "compare" in page.text
+
+
+def test_a_wrong_host_card_is_refused_and_kept_in_its_box(browser: DeskBrowser) -> None:
+    browser.get("/line")
+    page = browser.send("/line/pair", host_card="<not a card>")
+    assert browser.status == 422
+    assert "refused" in page.text
+    assert page.form("/line/pair").fields["host_card"] == "<not a card>"
+
+
+def test_a_whole_desk_is_found_well_and_a_damaged_one_is_named(host: Host, browser: DeskBrowser, state: Path) -> None:
+    host.submit(host.source(), files={"a.bin": b"a" * 100_000})
+    bring(host, browser)
+    browser.get("/line")
+    assert "all is well" in browser.send("/line/verify").text
+    [stored] = (state / "files").iterdir()
+    stored.write_bytes(stored.read_bytes()[:-1])
+    page = browser.send("/line/verify")
+    assert "wrong" in page.text
+    assert "files" in page.text
+
+
+def test_an_alarm_stays_until_it_was_seen_to(browser: DeskBrowser, state: Path, clock: SetClock) -> None:
+    with open_desk(state, clock) as desk:
+        desk.journal.add(Severity.ALARM, "the <b>sky</b> is falling")
+    for path in ("/", "/line"):
+        assert "the <b>sky</b> is falling".capitalize() in browser.get(path).text
+    assert "<b>" not in browser.page.html
+    seen = next(form.action for form in browser.page.forms if form.action.endswith("/seen"))
+    browser.send(seen)
+    assert not [form for form in browser.page.forms if form.action.endswith("/seen")]
+    assert "seen to" in browser.page.text
+
+
+def test_keys_that_run_out_are_warned_of(browser: DeskBrowser, clock: SetClock) -> None:
+    assert "run out within" not in browser.get("/line").text
+    clock.day += 90
+    assert "within a month" in browser.get("/line").text
+    clock.day += 16
+    assert "within two weeks" in browser.get("/line").text
+    clock.day += 16
+    assert "past its day" in browser.get("/line").text
