@@ -1,6 +1,6 @@
 """A person's browser without a screen: loads pages, reads their real forms, fills them in and sends them.
 
-Standard library only, loopback only. Keeps cookies as a browser would for one host, follows nothing by itself, and streams
+Standard library only, loopback only. Keeps cookies as a browser would for one host, follows redirects to pages, and streams
 files of any size in multipart/form-data without holding them.
 """
 
@@ -111,6 +111,8 @@ class Browser:
             connection.close()
         for header in response.headers.get_all("Set-Cookie") or ():
             self._keep(header)
+        if response.status == 303:
+            return self.get(response.headers["Location"])
         reader = _PageReader()
         reader.feed(data.decode("utf-8", "replace"))
         reader.close()

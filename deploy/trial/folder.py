@@ -1,0 +1,78 @@
+"""Where a trial keeps its two places, and what it tells other programs."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from store.files import write_whole
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    """The trial's state folder. `ready` is the last thing that set-up writes: without it, it begins anew."""
+
+    root: Path
+
+    @property
+    def desk(self) -> Path:
+        return self.root / "desk"
+
+    @property
+    def intake(self) -> Path:
+        return self.root / "intake"
+
+    @property
+    def stick(self) -> Path:
+        return self.root / "stick"
+
+    @property
+    def saved(self) -> Path:
+        return self.root / "saved"
+
+    @property
+    def passphrase(self) -> Path:
+        return self.root / "passphrase"
+
+    @property
+    def link(self) -> Path:
+        return self.root / "desk-link"
+
+    @property
+    def ready(self) -> Path:
+        return self.root / "ready"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "try.lock"
+
+    @property
+    def facts(self) -> Path:
+        return self.root / "try.json"
+
+    def read_facts(self) -> dict[str, Any]:
+        """What `try.json` says; empty when there is none."""
+        try:
+            facts: dict[str, Any] = json.loads(self.facts.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return facts
+
+    def write_facts(self, facts: dict[str, Any]) -> None:
+        write_whole(self.facts, [json.dumps(facts, indent=2, ensure_ascii=False).encode() + b"\n"])
+
+    def clear(self) -> None:
+        """Remove everything that a trial made, and nothing else."""
+        self.ready.unlink(missing_ok=True)
+        for path in (self.desk, self.intake, self.stick, self.saved):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in (self.passphrase, self.link, self.facts):
+            path.unlink(missing_ok=True)
+
+
+def default_root() -> Path:
+    """A folder of its own in the user's data folder (XDG Base Directory Specification)."""
+    data = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(data) if data.startswith("/") else Path.home() / ".local" / "share") / "luwte-try"

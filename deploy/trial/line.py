@@ -1,0 +1,178 @@
+"""A complete line on this machine: made by the same commands that an operator types, started and ended by process id."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from deploy.trial.folder import TrialFolder
+from store.desk import passphrases
+from store.files import write_whole
+
+HANDLER: Final = "Anna"
+LINE_NAME: Final = "Luwte (trial)"
+_START_SECONDS: Final = 60
+_END_SECONDS: Final = 15
+_PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None)
+
+
+class TrialError(Exception):
+    """The trial cannot go on; one sentence says why."""
+
+
+def command(name: str, *arguments: str | Path) -> str:
+    """Run luwte-intake or luwte-desk to its end and return what it printed. TrialError when it fails."""
+    done = subprocess.run(_line(name, arguments), capture_output=True, text=True, check=False, timeout=600)  # noqa: S603 - our own command
+    if done.returncode != 0:
+        raise TrialError(f"{name} {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def set_up(folder: TrialFolder) -> None:
+    """Make desk, intake host and pairing, and carry the first intake keys. Does nothing when that was done before."""
+    if folder.ready.exists():
+        return
+    folder.clear()
+    secret = folder.passphrase
+    write_whole(secret, [passphrases.propose().encode() + b"\n"])
+    desk = ("--state", folder.desk, "--passphrase-file", secret)
+    command("luwte-desk", "init", *desk, "--line-name", LINE_NAME, "--handler", HANDLER)
+    command("luwte-intake", "init", "--state", folder.intake, "--line-card", folder.desk / "line.card")
+    command("luwte-desk", "pair", *desk, folder.intake / "host.card")
+    carry(folder)
+    write_whole(folder.ready, [b"\n"])
+
+
+def carry(folder: TrialFolder) -> list[str]:
+    """Both ways, as a courier does: collect, import, export, deliver. Returns what the commands said."""
+    folder.stick.mkdir(exist_ok=True)
+    desk = ("--state", folder.desk, "--passphrase-file", folder.passphrase)
+    said = [command("luwte-intake", "collect", "--state", folder.intake, "--to", folder.stick)]
+    said += [command("luwte-desk", "import", *desk, path) for path in sorted(folder.stick.glob("luwte-collect-*.age"))]
+    said.append(command("luwte-desk", "export", *desk, "--to", folder.stick))
+    for path in sorted(folder.stick.glob("luwte-dispatch-*.age")):
+        said.append(command("luwte-intake", "deliver", "--state", folder.intake, path))
+    for path in folder.stick.glob("luwte-*.age"):
+        path.unlink()
+    return said
+
+
+class RunningLine:
+    """The two servers. Use as a context: leaving it ends them, and only them."""
+
+    def __init__(self, folder: TrialFolder, source_port: int, desk_port: int) -> None:
+        self.source_url = f"http://127.0.0.1:{source_port}"
+        self.desk_url = f"http://127.0.0.1:{desk_port}"
+        self._folder, self._source_port, self._desk_port = folder, source_port, desk_port
+        self._servers: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> "RunningLine":
+        for port in (self._source_port, self._desk_port):
+            _check_free(port)
+        folder = self._folder
+        folder.link.unlink(missing_ok=True)
+        try:
+            bind = f"127.0.0.1:{self._source_port}"
+            self._start("intake", "luwte-intake", "serve", "--state", folder.intake, "--bind", bind)
+            places = ("--stick", folder.stick, "--save-to", folder.saved, "--link-file", folder.link)
+            self._start("desk", "luwte-desk", "serve", "--state", folder.desk, "--port", str(self._desk_port), *places)
+            self._await(self._source_port, "intake")
+            self._await(self._desk_port, "desk")
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {name: server.pid for name, server in self._servers.items()}
+
+    @property
+    def desk_link(self) -> str:
+        return self._folder.link.read_text("utf-8").strip()
+
+    def wait(self) -> None:
+        """Until one of the servers ends by itself: TrialError."""
+        while True:
+            for name, server in self._servers.items():
+                if server.poll() is not None:
+                    raise TrialError(f"the {name} server has ended by itself; its messages are in {self._log(name)}")
+            time.sleep(0.5)
+
+    def _start(self, name: str, program: str, *arguments: str | Path) -> None:
+        with self._log(name).open("ab") as log:
+            self._servers[name] = subprocess.Popen(  # noqa: S603 - our own command
+                _line(program, arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches this process alone, which then ends them in order
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads run yet
+            )
+
+    def _await(self, port: int, name: str) -> None:
+        end = time.monotonic() + _START_SECONDS
+        while time.monotonic() < end:
+            if self._servers[name].poll() is not None:
+                raise TrialError(f"the {name} server did not start; its messages are in {self._log(name)}")
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return
+            time.sleep(0.05)
+        raise TrialError(f"the {name} server did not answer within {_START_SECONDS} seconds")
+
+    def _end(self) -> None:
+        for server in self._servers.values():
+            with contextlib.suppress(ProcessLookupError):
+                server.terminate()
+        for server in self._servers.values():
+            try:
+                server.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+        self._folder.facts.unlink(missing_ok=True)
+
+    def _log(self, name: str) -> Path:
+        return self._folder.root / f"{name}.log"
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that were free a moment ago, taken together so that they differ."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _line(program: str, arguments: Sequence[str | Path]) -> list[str]:
+    return [str(Path(sys.executable).parent / program), *map(str, arguments)]
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise TrialError(
+                f"port {port} is in use by another program: choose another one with --source-port or --desk-port"
+            ) from error
+
+
+def _end_with_parent() -> None:
+    """A server whose trial was killed ends too (prctl PR_SET_PDEATHSIG): the next start finds its ports free."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() == 1:
+        os._exit(1)
