@@ -10,7 +10,7 @@ from crypto.kdf import Profile
 from journalist_interface.desk import bundles, conversation, csrf, errors, files, gate, headers, inbox, line, lock, text
 from journalist_interface.desk.gatekeeper import Gatekeeper
 from journalist_interface.desk.holder import IDLE_SECONDS, DeskHolder, boot_seconds
-from journalist_interface.desk.memory import Drafts, Notices, OneTimeForms
+from journalist_interface.desk.memory import Drafts, Notices, OneTimeForms, TakenIn
 from journalist_interface.desk.serve import LARGEST_FORM
 from journalist_interface.desk.state import KEY, DeskState
 from store.clock import Clock, SystemClock
@@ -45,7 +45,15 @@ def create_app(
     clock, notices = clock or SystemClock(), Notices()
     holder = DeskHolder(state, clock, seconds=seconds, test_profile=test_profile, forget=notices.clear)
     app.extensions[KEY] = DeskState(
-        Gatekeeper(port, open_token), holder, OneTimeForms(), notices, Drafts(), clock, carry_folder, save_folder
+        gatekeeper=Gatekeeper(port, open_token),
+        holder=holder,
+        forms=OneTimeForms(),
+        notices=notices,
+        drafts=Drafts(),
+        taken_in=TakenIn(),
+        clock=clock,
+        carry_folder=carry_folder,
+        save_folder=save_folder,
     )
     style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
     app.jinja_env.globals.update(style=style, take_notices=notices.take, idle_minutes=IDLE_SECONDS // 60)
@@ -53,7 +61,7 @@ def create_app(
         day=text.day, size=text.size, plain=text.plain, one_line=text.one_line, sentence=text.sentence
     )
     app.jinja_env.filters.update(count=text.count, file_type=text.file_type)
-    app.jinja_env.tests["short_of_keys"] = line.keys_warning
+    app.jinja_env.tests.update(short_of_keys=line.keys_warning, runs=text.runs)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.converters["row"] = RowConverter
     headers.install(app, style)

@@ -1,6 +1,7 @@
 """The carry page: bundles that came on the stick are imported, what must go back is exported to it."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from crypto.chain import ForkError, GapError
 from crypto.errors import CryptoError
+from journalist_interface.desk.memory import TakenIn
 from journalist_interface.desk.state import desk, place
 from journalist_interface.desk.text import count, sentence
 from store.desk.errors import DeskError
@@ -27,6 +29,7 @@ class FoundBundle:
 
     name: str
     size: int
+    taken_in: bool
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Stick:
     trouble: str | None = None
 
 
-def look(folder: Path) -> Stick:
+def look(folder: Path, taken_in: TakenIn) -> Stick:
     """List the bundles in a folder that a stranger may have filled: plain names of plain files, no links followed."""
     try:
         paths = sorted(folder.iterdir())
@@ -50,7 +53,9 @@ def look(folder: Path) -> Stick:
         try:
             ours = _OURS.fullmatch(path.name) and path.is_file() and not path.is_symlink()
             if ours and len(found) < MOST_LISTED:
-                found.append(FoundBundle(path.name, path.stat().st_size))
+                about = path.stat()
+                mark = (path.name, about.st_size, about.st_mtime_ns)
+                found.append(FoundBundle(path.name, about.st_size, taken_in.holds(*mark)))
             else:
                 others += 1
         except OSError:
@@ -68,7 +73,7 @@ def import_bundle() -> ResponseReturnValue:
     """Import one bundle of the list. A gap is named first, and taken over only when that was ticked."""
     folder, name = desk().carry_folder, request.form.get("bundle", "")
     # Only a name that is in the list right now is ever made a path.
-    if name not in {bundle.name for bundle in look(folder).found}:
+    if name not in {bundle.name for bundle in look(folder, desk().taken_in).found}:
         return _page("That bundle is not in the folder any more."), 422
     accept_gap = request.form.get("accept_gap") == "yes"
     try:
@@ -81,6 +86,9 @@ def import_bundle() -> ResponseReturnValue:
         return _page(f"{name} was refused and nothing was taken from it: {sentence(str(error))}"), 422
     except DeskError as error:
         return _page(sentence(str(error))), 422
+    with suppress(OSError):
+        about = (folder / name).stat()
+        desk().taken_in.add(name, about.st_size, about.st_mtime_ns)
     loud = bool(report.alarms or report.damaged or report.gap)
     desk().notices.add(f"Bundle {report.number}: {imported(report)}", *_details(report), loud=loud)
     return redirect(url_for("bundles.carry"), 303)
@@ -135,7 +143,7 @@ def _page(problem: str | None = None, *, gap_in: str | None = None, gap: str | N
     return render_template(
         "carry.html",
         folder=desk().carry_folder,
-        stick=look(desk().carry_folder),
+        stick=look(desk().carry_folder, desk().taken_in),
         waiting=here.exporting.waiting(),
         queued=here.replies.queued(),
         paired=here.host_fingerprint is not None,

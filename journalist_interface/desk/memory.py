@@ -70,6 +70,19 @@ class Notices:
         self.take()
 
 
+class TakenIn:
+    """Which files on the stick were imported since the desk was started: a help for the eye, never a decision."""
+
+    def __init__(self) -> None:
+        self._marks: set[tuple[object, ...]] = set()
+
+    def add(self, *mark: object) -> None:
+        self._marks.add(mark)
+
+    def holds(self, *mark: object) -> bool:
+        return mark in self._marks
+
+
 class Drafts:
     """Replies that could not be taken yet, by source, so that nothing typed is lost. Thread-safe."""
 

@@ -1,7 +1,7 @@
 """Serving the desk to this machine only."""
 
 import threading
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask
 from waitress.server import create_server
@@ -12,6 +12,7 @@ from journalist_interface.desk.state import KEY, DeskState
 ADDRESS: Final = "127.0.0.1"
 THREADS: Final = 6
 LARGEST_FORM: Final = 1024 * 1024  # bytes
+_LARGEST_PAGE: Final = 1 << 30
 _LOOK_EVERY: Final = 5.0  # seconds
 
 
@@ -21,15 +22,7 @@ def serve(app: Flask, port: int) -> None:
     OSError when the port is taken.
     """
     state: DeskState = app.extensions[KEY]
-    server = create_server(
-        app,
-        host=ADDRESS,
-        port=port,
-        threads=THREADS,
-        ident=None,
-        max_request_body_size=LARGEST_FORM,
-        expose_tracebacks=False,
-    )
+    server = create_server(app, **settings(port))
     refuse_connections()
     ended = threading.Event()
     threading.Thread(target=_watch, args=(state, ended), name="idle", daemon=True).start()
@@ -39,6 +32,20 @@ def serve(app: Flask, port: int) -> None:
         ended.set()
         state.holder.lock()
         server.close()
+
+
+def settings(port: int) -> dict[str, Any]:
+    """Waitress's settings. Forms and pages stay in memory: beyond its own limits it would put them into files."""
+    return {
+        "host": ADDRESS,
+        "port": port,
+        "threads": THREADS,
+        "ident": None,
+        "max_request_body_size": LARGEST_FORM,
+        "inbuf_overflow": 2 * LARGEST_FORM,
+        "outbuf_overflow": _LARGEST_PAGE,
+        "expose_tracebacks": False,
+    }
 
 
 def _watch(state: DeskState, ended: threading.Event) -> None:

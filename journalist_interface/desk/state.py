@@ -8,7 +8,7 @@ from flask import current_app, g
 
 from journalist_interface.desk.gatekeeper import Gatekeeper
 from journalist_interface.desk.holder import DeskHolder
-from journalist_interface.desk.memory import Drafts, Notices, OneTimeForms
+from journalist_interface.desk.memory import Drafts, Notices, OneTimeForms, TakenIn
 from store.clock import Clock
 from store.desk.place import DeskPlace
 
@@ -24,6 +24,7 @@ class DeskState:
     forms: OneTimeForms
     notices: Notices
     drafts: Drafts
+    taken_in: TakenIn
     clock: Clock
     carry_folder: Path
     save_folder: Path

@@ -35,6 +35,18 @@ _TYPES: Final = {
     "inode/x-empty": "empty",
 }
 
+_PROGRAMS: Final = frozenset(
+    {
+        "text/x-script",
+        "application/x-elf",
+        "application/x-mach-binary",
+        "application/x-ms-shortcut",
+        "application/java-archive",
+        "application/vnd.android.package-archive",
+        "application/vnd.microsoft.portable-executable",
+    }
+)
+
 
 def day(number: int) -> str:
     """`23 November 2026`, whatever the machine's language."""
@@ -58,6 +70,11 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 def file_type(media_type: str) -> str:
     return _TYPES.get(media_type, media_type)
+
+
+def runs(media_type: str) -> bool:
+    """Whether a file of that type is a program as it is. Documents can carry programs too: this is no promise."""
+    return media_type in _PROGRAMS
 
 
 def plain(untrusted: str) -> str:

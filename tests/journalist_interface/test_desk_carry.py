@@ -15,6 +15,7 @@ def test_a_bundle_imported_twice_changes_nothing(host: Host, browser: DeskBrowse
     browser.get("/carry")
     page = browser.send("/carry/import")
     assert "Bundle 1: taken in with 1 message, 1 file, 1 new source." in page.text
+    assert "Again" in page.text
     page = browser.send("/carry/import")
     assert "taken in before" in page.text
 

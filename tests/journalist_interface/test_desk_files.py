@@ -64,6 +64,7 @@ def test_a_file_is_described_by_its_content_with_its_true_size(host: Host, brows
     assert "1.4 MiB (1,500,004 bytes)" in text
     assert "program (Windows)" in text
     assert "do not fit together" in text
+    assert "can run as a program" in text
 
 
 def test_a_form_sent_twice_saves_once_and_another_never_overwrites(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from journalist_interface.desk.serve import settings
 from tests.journalist_interface.conftest import PASSPHRASE, TOKEN
 
 ROOT = Path(__file__).parents[2]
@@ -75,5 +76,17 @@ def test_the_link_the_passphrase_and_the_inbox_over_real_http(port: int) -> None
 
 
 def test_a_request_that_is_too_large_is_refused(port: int) -> None:
-    _, cookie, _ = _ask(port, "GET", f"/open/{TOKEN}")
-    assert _ask(port, "POST", "/unlock", "x" * 2_000_000, Cookie=cookie)[0] == 413
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.putrequest("POST", "/unlock")
+    connection.putheader("Content-Length", "2000000")
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_forms_and_pages_are_never_put_into_temporary_files() -> None:
+    chosen = settings(1)
+    assert chosen["inbuf_overflow"] > chosen["max_request_body_size"]
+    # A page of the longest conversation: 100 messages of 100,000 characters, each escaped as six at worst.
+    assert chosen["outbuf_overflow"] > 100 * 100_000 * 6
+    assert chosen["host"] == "127.0.0.1"
