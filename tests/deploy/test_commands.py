@@ -1,0 +1,166 @@
+"""Both command lines as people use them: a whole pairing, help, and every mistake in one sentence."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+PASSPHRASE = "correct horse battery staple for tests"
+
+
+def run(name, *arguments, given=""):
+    return subprocess.run(
+        [BIN / name, *map(str, arguments)], input=given, capture_output=True, text=True, timeout=120
+    )
+
+
+def ok(name, *arguments, given=""):
+    done = run(name, *arguments, given=given)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def fails(name, *arguments, given="", code=1):
+    done = run(name, *arguments, given=given)
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """A paired desk and intake host, made by the commands."""
+    root = tmp_path_factory.mktemp("places")
+    secret = root / "passphrase"
+    secret.write_text(PASSPHRASE + "\n")
+    desk = ("--state", root / "desk", "--passphrase-file", secret)
+    ok("luwte-desk", "init", *desk, "--line-name", "De Luwte", "--handler", "Anna")
+    ok("luwte-intake", "init", "--state", root / "intake", "--line-card", root / "desk" / "line.card")
+    ok("luwte-desk", "pair", *desk, root / "intake" / "host.card")
+    ok("luwte-desk", "export", *desk, "--to", root / "stick")
+    ok("luwte-intake", "deliver", "--state", root / "intake", root / "stick" / "luwte-dispatch-000001.age")
+    return root, desk
+
+
+def test_both_sides_show_the_same_fingerprints(places):
+    root, desk = places
+    told = ok("luwte-intake", "status", "--state", root / "intake")
+    words = ok("luwte-desk", "pair", *desk, root / "intake" / "host.card").splitlines()[1].strip()
+
+    assert len(words.split()) == 8
+    assert words in told
+
+
+def test_status_says_that_intake_is_open_and_for_how_long(places):
+    told = ok("luwte-intake", "status", "--state", places[0] / "intake")
+
+    assert "Intake: open" in told
+    assert "intake closes in 150 days" in told
+
+
+def test_a_passphrase_can_come_from_standard_input(places):
+    said = ok("luwte-desk", "verify", "--state", places[0] / "desk", "--passphrase-file", "-", given=PASSPHRASE + "\n")
+
+    assert said.strip() == "All is well."
+
+
+def test_delivering_twice_changes_nothing(places):
+    bundle = places[0] / "stick" / "luwte-dispatch-000001.age"
+
+    assert "Nothing changed" in ok("luwte-intake", "deliver", "--state", places[0] / "intake", bundle)
+
+
+def test_a_damaged_bundle_is_refused_by_name(places, tmp_path):
+    data = bytearray((places[0] / "stick" / "luwte-dispatch-000001.age").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "bent.age").write_bytes(data)
+
+    said = fails("luwte-intake", "deliver", "--state", places[0] / "intake", tmp_path / "bent.age", code=3)
+
+    assert "bent.age was not taken in" in said
+
+
+def test_a_collect_bundle_is_not_delivered_back(places):
+    root, _ = places
+    ok("luwte-intake", "collect", "--state", root / "intake", "--to", root / "out")
+    bundle = next((root / "out").glob("luwte-collect-*.age"))
+
+    fails("luwte-intake", "deliver", "--state", root / "intake", bundle, code=3)
+
+
+@pytest.mark.parametrize("name", ["luwte-intake", "luwte-desk"])
+def test_help_shows_how_to_begin_and_every_command_explains_itself(name):
+    told = ok(name, "--help")
+    commands = {"luwte-intake": ["init", "serve", "collect", "deliver", "status"]}.get(
+        name, ["init", "pair", "serve", "import", "export", "verify"]
+    )
+
+    assert f"{name} init --state DIR" in told
+    for command in commands:
+        assert "--state" in ok(name, command, "--help")
+
+
+@pytest.mark.parametrize("command", [["collect", "--to", "x"], ["deliver", "x"], ["status"], ["serve"]])
+def test_intake_commands_need_a_host(tmp_path, command):
+    assert "luwte-intake init" in fails("luwte-intake", command[0], "--state", tmp_path / "none", *command[1:])
+
+
+@pytest.mark.parametrize("command", [["import", "x"], ["export", "--to", "x"], ["pair", "x"], ["verify"], ["serve"]])
+def test_desk_commands_need_a_desk(tmp_path, command):
+    assert "luwte-desk init" in fails("luwte-desk", command[0], "--state", tmp_path / "none", *command[1:])
+
+
+def test_nothing_is_made_twice_over(places):
+    root, desk = places
+
+    fails("luwte-intake", "init", "--state", root / "intake", "--line-card", root / "desk" / "line.card")
+    fails("luwte-desk", "init", *desk, "--line-name", "Other", "--handler", "Bob")
+
+
+def test_a_wrong_passphrase_is_told(places):
+    said = fails("luwte-desk", "verify", "--state", places[0] / "desk", "--passphrase-file", "-", given="wrong passphrase here\n")
+
+    assert "no handler of this desk has that passphrase" in said
+
+
+def test_a_weak_passphrase_makes_no_desk(tmp_path):
+    fails(
+        "luwte-desk", "init", "--state", tmp_path / "d", "--line-name", "L", "--handler", "A", "--passphrase-file", "-", given="short\n"
+    )
+
+    assert not (tmp_path / "d" / "keyslots").exists()
+
+
+@pytest.mark.parametrize("card", ["", "nonsense", "-----BEGIN LUWTE LINE CARD-----\nAAAA\n-----END LUWTE LINE CARD-----\n"])
+def test_what_is_no_card_makes_no_host(tmp_path, card):
+    (tmp_path / "card").write_text(card)
+
+    fails("luwte-intake", "init", "--state", tmp_path / "i", "--line-card", tmp_path / "card")
+
+    assert not (tmp_path / "i" / "host.card").exists()
+
+
+def test_a_foreign_host_card_is_not_paired(places, tmp_path):
+    root, desk = places
+    other = tmp_path / "desk"
+    ok("luwte-desk", "init", "--state", other, "--passphrase-file", root / "passphrase", "--line-name", "Other", "--handler", "Eve")
+    ok("luwte-intake", "init", "--state", tmp_path / "intake", "--line-card", other / "line.card")
+
+    fails("luwte-desk", "pair", *desk, tmp_path / "intake" / "host.card", code=3)
+
+
+def test_public_addresses_are_refused(places):
+    said = fails("luwte-intake", "serve", "--state", places[0] / "intake", "--bind", "0.0.0.0:8099", code=2)
+
+    assert "not an address of this machine alone" in said
+
+
+def test_a_wrong_configuration_is_named(places):
+    config = places[0] / "intake" / "intake.toml"
+    config.write_text("[limits]\nfile_byte = 3\n")
+    try:
+        assert "file_byte" in fails("luwte-intake", "status", "--state", places[0] / "intake")
+    finally:
+        config.unlink()

@@ -1,0 +1,188 @@
+"""`deploy/try` for real: it listens on loopback only, ends all that it started, and finds itself running."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy.trial.browser import Browser
+from deploy.trial.line import free_ports
+
+ROOT = Path(__file__).parents[2]
+TRY = ROOT / "deploy" / "try"
+
+
+def start(state, *more, ports=None):
+    source, desk = ports or free_ports(2)
+    command = [TRY, "--state", state, "--source-port", str(source), "--desk-port", str(desk), *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/")
+
+
+def facts_of(process, state):
+    end = time.monotonic() + 120
+    while not (state / "try.json").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return json.loads((state / "try.json").read_text())
+
+
+def end(process, how=signal.SIGINT):
+    process.send_signal(how)
+    out, err = process.communicate(timeout=60)
+    return out, err
+
+
+def gone(pids):
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        alive = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+        if not alive:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def family(pid):
+    """A process and all that it started."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += family(int(child))
+    return found
+
+
+def listening_addresses(pids):
+    """Local addresses of listening TCP sockets of these processes, as the kernel has them."""
+    inodes = set()
+    for pid in pids:
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                target = os.readlink(descriptor)
+            except OSError:
+                continue
+            if target.startswith("socket:["):
+                inodes.add(target[8:-1])
+    addresses = set()
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = row.split()
+            if fields[9] in inodes and (fields[3] == "0A" or table.startswith("udp")):
+                addresses.add(fields[1].split(":")[0])
+    return addresses
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    return tmp_path_factory.mktemp("try") / "state"
+
+
+def test_a_line_starts_listens_on_loopback_only_and_ends_with_all_its_processes(state):
+    process = start(state)
+    facts = facts_of(process, state)
+    pids = [pid for started in facts["pids"].values() for pid in family(started)]
+
+    assert set(facts) == {
+        "source_url", "desk_url", "desk_login_url", "handler", "passphrase", "intake_state", "desk_state", "pids"
+    }
+    assert (state / "try.json").stat().st_mode & 0o077 == 0
+    assert Browser(facts["source_url"]).get("/").status == 200
+    assert Browser(facts["desk_url"]).get("/").status == 403
+    assert listening_addresses(pids) == {"0100007F"}
+
+    out, err = end(process)
+
+    assert facts["desk_login_url"] in out
+    assert facts["passphrase"] in out
+    assert err == ""
+    assert gone(pids)
+    assert not (state / "try.json").exists()
+
+
+def test_started_twice_it_says_so_and_leaves_the_first_alone(state):
+    process = start(state)
+    facts = facts_of(process, state)
+    try:
+        second = subprocess.run([TRY, "--state", state], capture_output=True, text=True, timeout=60)
+        fresh = subprocess.run([TRY, "--state", state, "--fresh"], capture_output=True, text=True, timeout=60)
+
+        assert second.returncode == 0
+        assert "running on this machine already" in second.stdout
+        assert facts["source_url"] in second.stdout
+        assert fresh.returncode == 1
+        assert "end it first" in fresh.stderr
+        assert Browser(facts["source_url"]).get("/").status == 200
+    finally:
+        end(process)
+
+
+def test_a_killed_trial_leaves_nothing_running_and_starts_again_with_its_keys(state):
+    ports = free_ports(2)
+    process = start(state, ports=ports)
+    first = facts_of(process, state)
+    pids = [pid for started in first["pids"].values() for pid in family(started)]
+    end(process, signal.SIGKILL)
+
+    assert gone(pids)
+    (state / "try.json").unlink()
+
+    again = start(state, ports=ports)
+    try:
+        assert facts_of(again, state)["passphrase"] == first["passphrase"]
+    finally:
+        end(again)
+
+
+def test_a_taken_port_is_named(state):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [TRY, "--state", state, "--source-port", str(port)], capture_output=True, text=True, timeout=120
+        )
+
+    assert done.returncode == 1
+    assert f"port {port} is in use" in done.stderr
+
+
+def test_fresh_starts_over(state):
+    before = (state / "passphrase").read_text()
+    process = start(state, "--fresh")
+    try:
+        assert facts_of(process, state)["passphrase"] != before.strip()
+    finally:
+        end(process)
+
+
+def test_carry_goes_both_ways_while_the_line_runs(state):
+    process = start(state)
+    facts = facts_of(process, state)
+    try:
+        source = Browser(facts["source_url"])
+        first = source.get("/")
+        issued = source.submit(first, first.form(action="/codename"))
+        mailbox = source.get(next(link for link in issued.links if link.startswith("/mailbox")))
+        sent = source.submit(mailbox, mailbox.form(having="files"), {"message": "carried"})
+        assert "Your message arrived" in sent.text
+
+        said = subprocess.run([TRY, "--state", state, "--carry"], capture_output=True, text=True, timeout=120)
+
+        assert said.returncode == 0, said.stderr
+        assert "1 messages" in said.stdout
+        assert "1 sealed objects deleted here" in said.stdout
+    finally:
+        end(process)
+
+
+def test_carry_without_a_line_says_what_to_do(tmp_path):
+    done = subprocess.run([TRY, "--state", tmp_path / "none", "--carry"], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 1
+    assert "start deploy/try first" in done.stderr
