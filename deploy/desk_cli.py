@@ -69,7 +69,9 @@ def pair(state: Path, host_card: Path, passphrase_file: TextIO | None) -> None:
 @main.command()
 @STATE
 @click.option("--port", default=8081, show_default=True, type=click.IntRange(1, 65535), help="On 127.0.0.1.")
-@click.option("--stick", type=click.Path(path_type=Path, file_okay=False), help="Where bundles are carried: read and written.")
+@click.option(
+    "--stick", type=click.Path(path_type=Path, file_okay=False), help="Where bundles are carried: read and written."
+)
 @click.option("--save-to", type=click.Path(path_type=Path, file_okay=False), help="Where saved files go.")
 @click.option("--link-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the one-time link here, too.")
 def serve(state: Path, port: int, stick: Path | None, save_to: Path | None, link_file: Path | None) -> None:

@@ -31,7 +31,9 @@ def main() -> None:
 
 @main.command()
 @STATE
-@click.option("--line-card", required=True, type=click.Path(path_type=Path), help="The card that luwte-desk init wrote.")
+@click.option(
+    "--line-card", required=True, type=click.Path(path_type=Path), help="The card that luwte-desk init wrote."
+)
 def init(state: Path, line_card: Path) -> None:
     """Make a new intake host for the line whose card is given.
 
@@ -95,7 +97,9 @@ def deliver(state: Path, file: Path, accept_gap: bool) -> None:
         return
     click.echo(f"Took in bundle {report.number}: {report.replies} replies, {report.intake_keys} intake keys.")
     if report.deleted:
-        click.echo(f"The desk has everything up to bundle {report.acknowledged}: {report.deleted} sealed objects deleted here.")
+        click.echo(
+            f"The desk has everything up to bundle {report.acknowledged}: {report.deleted} sealed objects deleted here."
+        )
 
 
 @main.command()

@@ -11,9 +11,7 @@ from werkzeug.exceptions import HTTPException
 class QuietFlask(Flask):
     """Logs where a fault lies, never what was asked, sent or held in variables."""
 
-    def log_exception(
-        self, exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]
-    ) -> None:
+    def log_exception(self, exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
         kind, _, trace = exc_info
         frames = reversed(traceback.extract_tb(trace))
         places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in frames)

@@ -99,5 +99,3 @@ class _Field:
 
     def part(self) -> FieldPart:
         return FieldPart(self._name, self._data.decode("utf-8", "replace"), self._cut)
-
-

@@ -15,7 +15,9 @@ from store.files import LockedError, exclusively
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Default: luwte-try in your data folder.")
+@click.option(
+    "--state", type=click.Path(path_type=Path, file_okay=False), help="Default: luwte-try in your data folder."
+)
 @click.option("--source-port", default=8080, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--desk-port", default=8081, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--fresh", is_flag=True, help="Start over: forget everything of the last trial.")

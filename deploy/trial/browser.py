@@ -127,9 +127,7 @@ class Browser:
                 self.cookies[name] = morsel.value
 
 
-def multipart(
-    fields: Mapping[str, str], files: Sequence[tuple[str, Upload]]
-) -> tuple[str, int, Iterator[bytes]]:
+def multipart(fields: Mapping[str, str], files: Sequence[tuple[str, Upload]]) -> tuple[str, int, Iterator[bytes]]:
     """A multipart/form-data body (RFC 7578): its boundary, its length, and its pieces."""
     boundary = "----luwte" + secrets.token_hex(16)
     heads = [

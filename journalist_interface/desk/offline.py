@@ -3,9 +3,13 @@
 import sys
 from typing import Final
 
-_CALLS_OUT: Final = frozenset(
-    {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
-)
+_CALLS_OUT: Final = frozenset({
+    "socket.connect",
+    "socket.sendto",
+    "socket.sendmsg",
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+})
 
 
 def refuse_connections() -> None:

@@ -35,17 +35,15 @@ _TYPES: Final = {
     "inode/x-empty": "empty",
 }
 
-_PROGRAMS: Final = frozenset(
-    {
-        "text/x-script",
-        "application/x-elf",
-        "application/x-mach-binary",
-        "application/x-ms-shortcut",
-        "application/java-archive",
-        "application/vnd.android.package-archive",
-        "application/vnd.microsoft.portable-executable",
-    }
-)
+_PROGRAMS: Final = frozenset({
+    "text/x-script",
+    "application/x-elf",
+    "application/x-mach-binary",
+    "application/x-ms-shortcut",
+    "application/java-archive",
+    "application/vnd.android.package-archive",
+    "application/vnd.microsoft.portable-executable",
+})
 
 
 def day(number: int) -> str:

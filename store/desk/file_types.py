@@ -130,28 +130,26 @@ def contradicts(file_type: str, extension: str) -> bool:
     return file_type in (TEXT, UNKNOWN) and extension in _CLAIMED - _TEXTUAL
 
 
-_TEXTUAL: Final = frozenset(
-    {
-        "html",
-        "htm",
-        "xhtml",
-        "mht",
-        "svg",
-        "xml",
-        "sh",
-        "py",
-        "pl",
-        "rb",
-        "bash",
-        "rtf",
-        "bin",
-        "db",
-        "mp3",
-        "tar",
-        "o",
-        "doc",
-    }
-)
+_TEXTUAL: Final = frozenset({
+    "html",
+    "htm",
+    "xhtml",
+    "mht",
+    "svg",
+    "xml",
+    "sh",
+    "py",
+    "pl",
+    "rb",
+    "bash",
+    "rtf",
+    "bin",
+    "db",
+    "mp3",
+    "tar",
+    "o",
+    "doc",
+})
 
 
 def _iso_media(brand: bytes) -> str:

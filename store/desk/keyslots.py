@@ -37,14 +37,12 @@ class Keyslots:
     slots: tuple[Slot, ...]
 
     def encode(self) -> bytes:
-        return cbor.encode(
-            {
-                "v": 1,
-                "profile": self.profile,
-                "salt": self.salt,
-                "slots": [[slot.slot_id, slot.salt, slot.box] for slot in self.slots],
-            }
-        )
+        return cbor.encode({
+            "v": 1,
+            "profile": self.profile,
+            "salt": self.salt,
+            "slots": [[slot.slot_id, slot.salt, slot.box] for slot in self.slots],
+        })
 
     @classmethod
     def decode(cls, untrusted: bytes) -> "Keyslots":

@@ -205,5 +205,3 @@ def _pieces_of(path: Path) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as file:
         while piece := file.read(_PIECE):
             yield piece
-
-

@@ -69,7 +69,7 @@ def upgrade(database: Database) -> None:
     if _revision(database.engine) == HEAD:
         return
     from alembic import command  # noqa: PLC0415 - half a second that most starts don't need
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415 - as above
 
     config = Config()
     config.set_main_option("script_location", "store.intake:migrations")

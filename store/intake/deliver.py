@@ -104,7 +104,9 @@ class Deliverer:
             self._rest_replies(bundle)
             bundle.finish()
             with self._database.writing() as session:
-                report, gone = self._commit(session, manifest, reader.digest.digest(), gap=manifest.number - tip.number > 1)
+                report, gone = self._commit(
+                    session, manifest, reader.digest.digest(), gap=manifest.number - tip.number > 1
+                )
         except BaseException:
             for entry in manifest.objects:
                 self._blobs.delete(entry.object_id)

@@ -51,7 +51,9 @@ class HostKeys:
         path = folder / _FILE
         try:
             if stat.S_IMODE(path.stat().st_mode) & 0o077:
-                raise SetupError(f"{_FILE} can be read by other users of this machine: make it mode 600, and ask who could")
+                raise SetupError(
+                    f"{_FILE} can be read by other users of this machine: make it mode 600, and ask who could"
+                )
             fields = cbor.Fields(cbor.decode(path.read_bytes()))
             fields.version(1)
             keys = cls(

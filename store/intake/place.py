@@ -71,15 +71,11 @@ class IntakePlace:
         self.mailboxes = Mailboxes(self.database)
         self.intake_keys = IntakeKeys(self.database, self.line, self.today)
         self.replies = Replies(self.database, self.blobs)
-        self.submissions = Submissions(
-            self.database, self.blobs, self.intake_keys, self.line, settings, self.today
-        )
+        self.submissions = Submissions(self.database, self.blobs, self.intake_keys, self.line, settings, self.today)
         self.collector = Collector(
             state, self.database, self.blobs, self.keys, self.intake_keys, self.line, settings, self.today
         )
-        self.deliverer = Deliverer(
-            state, self.database, self.blobs, self.keys, self.intake_keys, self.line, self.today
-        )
+        self.deliverer = Deliverer(state, self.database, self.blobs, self.keys, self.intake_keys, self.line, self.today)
 
     @staticmethod
     def create(state: Path, untrusted_line_card: str) -> HostCard:
@@ -124,7 +120,9 @@ class IntakePlace:
     def sweep(self) -> int:
         """Remove what a crash left behind. Only while nothing is being submitted: before serving. How much it was."""
         with exclusively(self.state / "carry.lock"), self.database.reading() as session:
-            wanted = set(session.scalars(select(SubmittedObject.object_id))) | set(session.scalars(select(Reply.reply_id)))
+            wanted = set(session.scalars(select(SubmittedObject.object_id))) | set(
+                session.scalars(select(Reply.reply_id))
+            )
             sweep_outbox(self.state / "outbox", session)
         self.sessions.sweep()
         return self.blobs.sweep(wanted.__contains__)

@@ -17,9 +17,23 @@ HYPHENED = [i for i, word in enumerate(LIST.words) if "-" in word]
 CODENAMES = st.lists(st.sampled_from(USABLE) | st.sampled_from(HYPHENED), min_size=7, max_size=7).map(
     lambda indexes: Codename(EFF_LARGE, tuple(indexes))
 )
-SEPARATORS = st.sampled_from(
-    [" ", "", "-", "  ", "\t", "\n", ", ", ".", "_", "/", "1", "\u3000", "\u2019", " \u2014 ", "\xa0"]
-)
+SEPARATORS = st.sampled_from([
+    " ",
+    "",
+    "-",
+    "  ",
+    "\t",
+    "\n",
+    ", ",
+    ".",
+    "_",
+    "/",
+    "1",
+    "\u3000",
+    "\u2019",
+    " \u2014 ",
+    "\xa0",
+])
 MARKS = st.sampled_from(["\u0301", "\u0308", "\u0327", "\u0323", "\u20dd", "\u200d", "\xad", ""])
 
 

@@ -38,7 +38,7 @@ def test_everything_that_goes_in_changes_both_keys() -> None:
 )
 def test_weak_inputs_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="needed"):
-        kdf.derive_source_keys(ONE, **({"salt": SALT, "pepper": PEPPER, "profile": TEST_KDF} | wrong))  # type: ignore[arg-type]
+        kdf.derive_source_keys(ONE, **({"salt": SALT, "pepper": PEPPER, "profile": TEST_KDF} | wrong))  # type: ignore[arg-type]  # wrong ones too
 
 
 def test_the_profile_is_an_argument_and_nothing_else() -> None:

@@ -11,9 +11,7 @@ PASSPHRASE = "correct horse battery staple for tests"
 
 
 def run(name, *arguments, given=""):
-    return subprocess.run(
-        [BIN / name, *map(str, arguments)], input=given, capture_output=True, text=True, timeout=120
-    )
+    return subprocess.run([BIN / name, *map(str, arguments)], input=given, capture_output=True, text=True, timeout=120)
 
 
 def ok(name, *arguments, given=""):
@@ -120,20 +118,34 @@ def test_nothing_is_made_twice_over(places):
 
 
 def test_a_wrong_passphrase_is_told(places):
-    said = fails("luwte-desk", "verify", "--state", places[0] / "desk", "--passphrase-file", "-", given="wrong passphrase here\n")
+    said = fails(
+        "luwte-desk", "verify", "--state", places[0] / "desk", "--passphrase-file", "-", given="wrong passphrase here\n"
+    )
 
     assert "no handler of this desk has that passphrase" in said
 
 
 def test_a_weak_passphrase_makes_no_desk(tmp_path):
     fails(
-        "luwte-desk", "init", "--state", tmp_path / "d", "--line-name", "L", "--handler", "A", "--passphrase-file", "-", given="short\n"
+        "luwte-desk",
+        "init",
+        "--state",
+        tmp_path / "d",
+        "--line-name",
+        "L",
+        "--handler",
+        "A",
+        "--passphrase-file",
+        "-",
+        given="short\n",
     )
 
     assert not (tmp_path / "d" / "keyslots").exists()
 
 
-@pytest.mark.parametrize("card", ["", "nonsense", "-----BEGIN LUWTE LINE CARD-----\nAAAA\n-----END LUWTE LINE CARD-----\n"])
+@pytest.mark.parametrize(
+    "card", ["", "nonsense", "-----BEGIN LUWTE LINE CARD-----\nAAAA\n-----END LUWTE LINE CARD-----\n"]
+)
 def test_what_is_no_card_makes_no_host(tmp_path, card):
     (tmp_path / "card").write_text(card)
 
@@ -145,7 +157,18 @@ def test_what_is_no_card_makes_no_host(tmp_path, card):
 def test_a_foreign_host_card_is_not_paired(places, tmp_path):
     root, desk = places
     other = tmp_path / "desk"
-    ok("luwte-desk", "init", "--state", other, "--passphrase-file", root / "passphrase", "--line-name", "Other", "--handler", "Eve")
+    ok(
+        "luwte-desk",
+        "init",
+        "--state",
+        other,
+        "--passphrase-file",
+        root / "passphrase",
+        "--line-name",
+        "Other",
+        "--handler",
+        "Eve",
+    )
     ok("luwte-intake", "init", "--state", tmp_path / "intake", "--line-card", other / "line.card")
 
     fails("luwte-desk", "pair", *desk, tmp_path / "intake" / "host.card", code=3)

@@ -61,7 +61,18 @@ def test_addresses_of_this_machine_are_served(bind):
 
 
 @pytest.mark.parametrize(
-    "bind", ["0.0.0.0:8080", "[::]:80", "192.0.2.1:80", "localhost:80", ":80", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:99999", "unix:x"]
+    "bind",
+    [
+        "0.0.0.0:8080",
+        "[::]:80",
+        "192.0.2.1:80",
+        "localhost:80",
+        ":80",
+        "127.0.0.1",
+        "127.0.0.1:0",
+        "127.0.0.1:99999",
+        "unix:x",
+    ],
 )
 def test_addresses_that_others_can_reach_are_refused(bind):
     with pytest.raises(ValueError, match="not an address of this machine alone"):

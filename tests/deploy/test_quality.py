@@ -13,8 +13,8 @@ BIN = Path(sys.executable).parent
 
 @pytest.mark.parametrize(
     "command",
-    [["ruff", "check"], ["mypy"], ["lint-imports", "--no-cache"]],
-    ids=["style", "types", "import arrows"],
+    [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["lint-imports", "--no-cache"]],
+    ids=["style", "format", "types", "import arrows"],
 )
 def test_tools_find_nothing(command):
     done = subprocess.run([BIN / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, timeout=280)

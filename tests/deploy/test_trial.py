@@ -87,7 +87,14 @@ def test_a_line_starts_listens_on_loopback_only_and_ends_with_all_its_processes(
     pids = [pid for started in facts["pids"].values() for pid in family(started)]
 
     assert set(facts) == {
-        "source_url", "desk_url", "desk_login_url", "handler", "passphrase", "intake_state", "desk_state", "pids"
+        "source_url",
+        "desk_url",
+        "desk_login_url",
+        "handler",
+        "passphrase",
+        "intake_state",
+        "desk_state",
+        "pids",
     }
     assert (state / "try.json").stat().st_mode & 0o077 == 0
     assert Browser(facts["source_url"]).get("/").status == 200

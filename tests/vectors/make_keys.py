@@ -58,16 +58,14 @@ def source_keys() -> Vector:
             one = Codename(codename.EFF_LARGE, indexes)
             keys = kdf.derive_source_keys(one, salt=salt, pepper=pepper, profile=profile)
             expect = {"lookup": keys.lookup.hex(), "identity": keys.identity.text}
-            vectors.append(
-                {
-                    "name": f"{profile.name} {one.text}",
-                    "codename": one.canonical.decode(),
-                    "profile": {"name": profile.name, "memory_kib": profile.memory_kib, "passes": profile.passes},
-                    "salt": salt.hex(),
-                    "pepper": pepper.hex(),
-                    "expect": expect,
-                }
-            )
+            vectors.append({
+                "name": f"{profile.name} {one.text}",
+                "codename": one.canonical.decode(),
+                "profile": {"name": profile.name, "memory_kib": profile.memory_kib, "passes": profile.passes},
+                "salt": salt.hex(),
+                "pepper": pepper.hex(),
+                "expect": expect,
+            })
     return {"source": "docs/formats.md 2.4", "vectors": vectors}
 
 

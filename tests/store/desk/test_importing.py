@@ -29,9 +29,11 @@ def test_messages_and_files_come_in_and_read_as_they_were_sent(
     source = PaperSource()
     content = secrets.token_bytes(200_000)
     report = desk.importing.import_bundle(
-        host.collect(
-            [host.message(source, HEALTHY_TEXT), host.file(source, "scan.pdf", content), host.file(source, "e", b"")]
-        )
+        host.collect([
+            host.message(source, HEALTHY_TEXT),
+            host.file(source, "scan.pdf", content),
+            host.file(source, "e", b""),
+        ])
     )
     assert (report.messages, report.files, report.damaged, report.new_sources) == (1, 2, 0, 1)
     [summary] = desk.inbox.sources()
@@ -140,8 +142,8 @@ def test_cut_or_changed_bundles_are_refused_and_leave_nothing(desk: DeskPlace, h
     middle = len(whole) // 2
     cuts = [0, 10, 1500, 1600, 70_000, 65_552 * 2 + 1_700, middle, len(whole) - 1]
     versions = [whole[:cut] for cut in cuts]
-    for at in (5, 100, 1_400, 1_590, 1_620, 70_000, 200_000, middle, len(whole) - 5):
-        versions.append(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    flips = (5, 100, 1_400, 1_590, 1_620, 70_000, 200_000, middle, len(whole) - 5)
+    versions += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in flips]
     versions += [whole + b"\0", whole + whole]
     for version in versions:
         path.write_bytes(version)

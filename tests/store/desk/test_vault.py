@@ -162,7 +162,7 @@ def test_after_locking_nothing_can_be_used(desk: DeskPlace, host: PaperHost) -> 
         lambda: desk.importing.import_bundle(path),
         lambda: desk.exporting.export(host.stick),
         lambda: desk.replies.reply(1, "x"),
-        lambda: desk.handlers.names(),
+        desk.handlers.names,
     ):
         with pytest.raises(DeskClosedError):
             use()
