@@ -60,7 +60,7 @@ def erase() -> str:
         return mailbox_page(slot, erased="all")
     replies.erase_mailbox(ref)
     with visit().sessions.changing(visit().cookie) as session:
-        session.slots = [other for other in session.slots if other.slot_id != slot.slot_id]
+        session.slots = [other for other in session.slots if other.lookup != slot.lookup]
     return render_template("erased.html")
 
 
@@ -70,12 +70,18 @@ def _fields_only() -> list[Part]:
 
 
 def _remember(outcome: Outcome, slot: Slot) -> None:
-    """Keep the receipt for a repeated form, and a note for the next page when nobody may see this one."""
+    """Keep the receipt for a repeated form, and a note for the next page when nobody may see this one.
+
+    A form of which nothing was kept may be sent again: from the browser's history, with a file less, in a minute.
+    """
     sentence = wording.receipt(outcome)
     form_id = outcome.form_id
     with visit().sessions.changing(visit().cookie) as session:
         if form_id and Problem.REPEATED not in outcome.problems:
-            session.remember(form_id, sentence)
+            if outcome.kept:
+                session.remember(form_id, sentence)
+            else:
+                session.receipts.pop(form_id, None)
         if Problem.BROKEN_OFF in outcome.problems:
             session.notes[slot.slot_id] = sentence
 

@@ -36,8 +36,8 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
 
 
 def returnable(outcome: Outcome | None) -> str:
-    """The typed message, when nothing of it was kept and it fits the page."""
-    if outcome is None or (outcome.receipt is not None and outcome.receipt.message):
+    """The typed message, when nothing of it was kept, now or from the same form earlier, and it fits the page."""
+    if outcome is None or outcome.earlier or (outcome.receipt is not None and outcome.receipt.message):
         return ""
     return outcome.typed if len(escape(outcome.typed).encode("utf-8", "replace")) <= _TYPED_BYTES else ""
 

@@ -9,15 +9,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from flask import Request
-from werkzeug.exceptions import BadRequest, ClientDisconnected
+from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 _READ_BYTES: Final = 1 << 20  # smaller reads are several times slower through gunicorn
-_MOST_PARTS: Final = 200
+_MOST_HELD_BYTES: Final = 2 * _READ_BYTES  # of what must be whole to be understood, such as a part's header
+_MOST_PARTS: Final = 1_000
+_MOST_CUT_BYTES: Final = 64 << 20  # of a field that is too long, read and thrown away so that its answer is seen
 
 
 class BrokenConnectionError(Exception):
     """The sender went away, or sent something that no browser sends, before the end."""
+
+
+class TooMuchError(Exception):
+    """There are more parts than any form has, or more bytes around them."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +55,11 @@ Part = FieldPart | FileBegin | FilePiece
 
 
 def receive(request: Request, *, most_field_bytes: int) -> Iterator[Part]:
-    """The parts of the body in order. BadRequest when it is no multipart, BrokenConnectionError when it breaks off."""
+    """The parts of the body in order. BadRequest when it is no multipart; BrokenConnectionError, TooMuchError on the way."""
     boundary = request.mimetype_params.get("boundary", "")
     if request.mimetype != "multipart/form-data" or not 1 <= len(boundary) <= 70:
         raise BadRequest
-    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=_MOST_PARTS)
+    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), _MOST_HELD_BYTES, max_parts=_MOST_PARTS)
     field: _Field | None = None
     for event in _events(request, decoder):
         match event:
@@ -82,6 +88,8 @@ def _events(request: Request, decoder: MultipartDecoder) -> Iterator[object]:
                 yield event
             if not data:
                 raise BrokenConnectionError
+    except RequestEntityTooLarge as error:
+        raise TooMuchError from error
     except (ClientDisconnected, OSError, ValueError) as error:
         raise BrokenConnectionError from error
 
@@ -90,12 +98,14 @@ class _Field:
     def __init__(self, name: str, most: int) -> None:
         self._name, self._most = name, most
         self._data = bytearray()
-        self._cut = False
+        self._cut_bytes = 0
 
     def add(self, data: bytes) -> None:
-        room = self._most - len(self._data)
-        self._cut |= len(data) > room
-        self._data += data[:room]
+        kept = data[: self._most - len(self._data)]
+        self._data += kept
+        self._cut_bytes += len(data) - len(kept)
+        if self._cut_bytes > _MOST_CUT_BYTES:
+            raise TooMuchError
 
     def part(self) -> FieldPart:
-        return FieldPart(self._name, self._data.decode("utf-8", "replace"), self._cut)
+        return FieldPart(self._name, self._data.decode("utf-8", "replace"), self._cut_bytes > 0)

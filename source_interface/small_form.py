@@ -1,26 +1,36 @@
 """Small forms, read within a bound and never spooled to a file."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from flask import Request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from source_interface.receive import FieldPart, receive
+from source_interface.receive import BrokenConnectionError, FieldPart, TooMuchError, receive
 
-_MOST_BYTES = 16 * 1024
+_MOST_BYTES: Final = 16 * 1024
+_MOST_DRAINED_BYTES: Final = 1 << 20  # read and thrown away, so that the refusal is seen
 
 
 def read_small_form(request: Request) -> Mapping[str, str]:
     """The fields of a form without files, the first of each name. RequestEntityTooLarge, BadRequest."""
     if (request.content_length or 0) > _MOST_BYTES:
+        if request.content_length is not None and request.content_length <= _MOST_DRAINED_BYTES:
+            request.stream.read()
         raise RequestEntityTooLarge
-    if request.mimetype == "multipart/form-data":
-        fields: MultiDict[str, str] = MultiDict()
+    # What comes in chunks tells no length beforehand: without this, Werkzeug would read it to whatever end it has.
+    request.max_content_length = _MOST_BYTES
+    if request.mimetype != "multipart/form-data":
+        return request.form
+    fields: MultiDict[str, str] = MultiDict()
+    try:
         for part in receive(request, most_field_bytes=_MOST_BYTES):
             if not isinstance(part, FieldPart):
                 raise BadRequest
             fields.add(part.name, part.text)
-        return fields
-    # Werkzeug keeps urlencoded fields in memory, within the application's limit.
-    return request.form
+    except BrokenConnectionError as error:
+        raise BadRequest from error
+    except TooMuchError as error:
+        raise RequestEntityTooLarge from error
+    return fields

@@ -5,10 +5,11 @@ and whatever arrived whole is kept, whether the rest was refused or the connecti
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from crypto.xwing import Identity
 from source_interface.derivation import BusyError, Derivation
-from source_interface.receive import BrokenConnectionError, FieldPart, FileBegin, FilePiece, Part
+from source_interface.receive import BrokenConnectionError, FieldPart, FileBegin, FilePiece, Part, TooMuchError
 from source_interface.visit import Visit
 from store.intake.errors import (
     IntakeClosedError,
@@ -21,7 +22,10 @@ from store.intake.place import IntakePlace
 from store.intake.sessions import Slot
 from store.intake.submissions import IncomingFile, Receipt, Submission
 
-_TOUCH_EVERY_SECONDS = 300
+_TOUCH_EVERY_SECONDS: Final = 300
+_FIELDS: Final = frozenset({"token", "slot", "form", "message"})
+_NAMELESS: Final = "file"  # for what came without a name
+_SHOWN_CHARACTERS: Final = 255  # of a refused file's name
 
 
 class Problem(Enum):
@@ -59,6 +63,11 @@ class Outcome:
     form_id: str = ""
     earlier: str = ""
 
+    @property
+    def kept(self) -> bool:
+        """Whether anything of it was kept."""
+        return self.receipt is not None and (self.receipt.message or bool(self.receipt.files))
+
     def add(self, problem: Problem) -> None:
         if problem not in self.problems:
             self.problems.append(problem)
@@ -77,6 +86,7 @@ class Receiver:
         self._decided = False
         self._file: IncomingFile | None = None
         self._file_name = ""
+        self._nameless = False
         self._files = 0
         self._thrown_away = 0
         self._touched = self._derivation.started()
@@ -92,22 +102,35 @@ class Receiver:
             self._decide()
         except BrokenConnectionError:
             # Nobody waits for this answer: what arrived whole is kept, and the next page says so.
+            if "message" in self._fields:
+                self._decide()
             self._outcome.add(Problem.BROKEN_OFF)
-        finally:
+        except TooMuchError:
+            self._outcome.add(Problem.TOO_MUCH)
+        except BaseException:
             self._drop_file()
+            if self._submission is not None:
+                self._submission.abort()
+            raise
+        self._drop_file()
         self._commit()
         return self._outcome
 
     def _part(self, part: Part) -> None:
         match part:
             case FieldPart():
-                self._fields.setdefault(part.name, part.text)
-                self._message_cut |= part.cut and part.name == "message"
+                self._field(part)
             case FileBegin():
                 self._decide()
                 self._begin_file(part.untrusted_filename)
             case FilePiece():
                 self._piece(part)
+
+    def _field(self, part: FieldPart) -> None:
+        """The first field of each name that the form has; what else came is not held in memory."""
+        if part.name in _FIELDS and part.name not in self._fields:
+            self._fields[part.name] = part.text
+            self._message_cut |= part.cut and part.name == "message"
 
     def _decide(self) -> None:
         """Once all fields that stand before the first file are known: take the submission or refuse it."""
@@ -121,7 +144,7 @@ class Receiver:
         try:
             slot = self._claim()
             if slot is not None:
-                self._outcome.slot = slot
+                slot = self._outcome.slot = self._derived(slot)
                 identity = Identity.from_seed(slot.seed)
                 self._submission = self._place.submissions.begin(slot.lookup, identity.recipient, slot.new_ref)
                 self._add_message()
@@ -135,18 +158,24 @@ class Receiver:
             self._outcome.add(Problem.NO_SPACE)
 
     def _claim(self) -> Slot | None:
-        """The slot that this form is for, its keys derived; None when there is none or the form came before."""
+        """The slot that this form is for; None when there is none or the form came before."""
         form_id = self._outcome.form_id = self._fields.get("form", "")[:32]
         with self._visit.sessions.changing(self._visit.cookie) as session:
             slot = session.slot(self._fields.get("slot"))
             if slot is None:
                 self._outcome.add(Problem.NO_SESSION)
                 return None
+            self._outcome.slot = slot
             if form_id in session.receipts:
-                self._outcome.slot, self._outcome.earlier = slot, session.receipts[form_id]
+                self._outcome.earlier = session.receipts[form_id]
                 self._outcome.add(Problem.REPEATED)
                 return None
-            session.remember(form_id, "")
+            if form_id:
+                session.remember(form_id, "")
+        return slot
+
+    def _derived(self, slot: Slot) -> Slot:
+        """The slot with its keys."""
         if slot.codename is None or slot.seed:
             return slot
         keys = self._derivation.derive(slot.codename)
@@ -165,9 +194,11 @@ class Receiver:
                 self._outcome.add(Problem.MESSAGE_TOO_LONG)
 
     def _begin_file(self, untrusted_filename: str) -> None:
-        self._file_name = untrusted_filename
-        if not untrusted_filename:
-            return  # a browser sends one nameless empty part when no file was chosen
+        self._file_name = untrusted_filename[:_SHOWN_CHARACTERS]
+        # A browser sends one nameless empty part when no file was chosen; with content it is a file all the same.
+        self._nameless = not untrusted_filename
+        if self._nameless:
+            return
         self._files += 1
         if self._submission is None:
             return
@@ -180,6 +211,8 @@ class Receiver:
             self._refuse_file(Problem.NO_SPACE)
 
     def _piece(self, piece: FilePiece) -> None:
+        if self._nameless and piece.data:
+            self._begin_file(_NAMELESS)
         if self._file is None:
             self._thrown_away += len(piece.data)
             return
@@ -207,7 +240,7 @@ class Receiver:
         if self._file is not None:
             self._file.abort()
             self._file = None
-            if Problem.BROKEN_OFF in self._outcome.problems:
+            if {Problem.BROKEN_OFF, Problem.TOO_MUCH} & set(self._outcome.problems):
                 self._outcome.refused.append(self._file_name)
 
     def _commit(self) -> None:
@@ -218,10 +251,10 @@ class Receiver:
         except TooLongError:
             self._outcome.add(Problem.TOOK_TOO_LONG)
         except IntakeClosedError:
+            self._submission.abort()
             self._outcome.add(Problem.CLOSED)
         except NoSpaceError:
             self._submission.abort()
             self._outcome.add(Problem.NO_SPACE)
-        receipt = self._outcome.receipt
-        if receipt is not None and not receipt.message and not receipt.files and not self._outcome.problems:
+        if not self._outcome.kept and not self._outcome.problems:
             self._outcome.add(Problem.EMPTY)

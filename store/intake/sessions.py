@@ -79,6 +79,8 @@ class BrowserSession:
         """Add or replace a slot and make it the latest. The oldest one goes when there are too many."""
         others = [other for other in self.slots if other.slot_id != slot.slot_id]
         self.slots = [*others[1 - MOST_SLOTS :], slot]
+        left = {kept.slot_id for kept in self.slots}
+        self.notes = {slot_id: note for slot_id, note in self.notes.items() if slot_id in left}
 
     def remember(self, form_id: str, receipt: str) -> None:
         self.receipts[form_id] = receipt

@@ -4,6 +4,7 @@ import io
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from crypto.kdf import VAULT_TEST
 from crypto.sealed_object import ObjectReader
@@ -40,9 +41,7 @@ class Road:
     """Both places, paired. Nothing is kept open: each use opens what it needs."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
-        self.clock = clock
-        self.host_state, self.desk_state, self.stick = folder / "host", folder / "desk", folder / "stick"
-        self._runtime = folder / "runtime"
+        self._lay_out(folder, clock)
         self.stick.mkdir()
         DeskPlace.create(
             self.desk_state, line_name="L", handler="Ann", passphrase=PASSPHRASE, profile=VAULT_TEST, clock=clock
@@ -54,6 +53,18 @@ class Road:
         host = self.host()
         host.deliverer.deliver(self.stick / "luwte-dispatch-000001.age")
         host.close()
+
+    @classmethod
+    def reopen(cls, folder: Path, clock: Clock) -> Self:
+        """The places in this folder, made before; a copy of a folder serves too."""
+        road = cls.__new__(cls)
+        road._lay_out(folder, clock)
+        return road
+
+    def _lay_out(self, folder: Path, clock: Clock) -> None:
+        self.clock = clock
+        self.host_state, self.desk_state, self.stick = folder / "host", folder / "desk", folder / "stick"
+        self._runtime = folder / "runtime"
 
     def desk(self) -> DeskPlace:
         key = vault.unlock(self.desk_state, PASSPHRASE, test_profile=VAULT_TEST)

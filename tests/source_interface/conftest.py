@@ -1,0 +1,178 @@
+"""A real intake host behind its pages over loopback, and the desk that it is paired with."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+import source_interface.derivation
+from crypto import codename
+from crypto.kdf import TEST_KDF, SourceKeys, derive_source_keys
+from source_interface import create_app
+from source_interface.errors import QuietFlask
+from store.desk.model import EntryKind
+from store.intake.place import IntakePlace
+from store.intake.settings import KIB, MIB, Settings
+from tests.source_interface.source_browser import SourceBrowser
+from tests.support.clock import SetClock
+from tests.support.road import Road, collect_bundles, dispatch_bundles
+
+DAY = 20_000
+SMALL = {
+    "file_bytes": 256 * KIB,
+    "mailbox_bytes": 8 * MIB,
+    "host_bytes": 64 * MIB,
+    "free_bytes_floor": 1,
+    "drain_bytes": 4 * MIB,
+    "login_step_milliseconds": 1,
+}
+
+
+class HostClock(SetClock):
+    """Moved by tests, to the second."""
+
+    seconds = 0
+
+    def now(self) -> float:
+        return super().now() + self.seconds
+
+
+class _Handler(WSGIRequestHandler):
+    """Says nothing."""
+
+    def log(self, *_: object) -> None: ...
+
+
+class _Server:
+    """Serves an application over loopback, a thread for each connection."""
+
+    def __init__(self, app: QuietFlask) -> None:
+        self._server: BaseWSGIServer = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Handler)
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def end(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@dataclass
+class Intake:
+    """An intake host that answers at `url`."""
+
+    place: IntakePlace
+    app: QuietFlask
+    port: int
+    road: Road
+    clock: HostClock
+    derived: list[codename.Codename] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def browser(self) -> SourceBrowser:
+        return SourceBrowser(self.url)
+
+    def objects(self) -> int:
+        """How many sealed messages and files wait for the desk."""
+        return self.place.status().waiting_objects
+
+    def blobs(self) -> int:
+        """How many sealed things are kept at all."""
+        return sum(path.is_file() for path in (self.place.state / "blobs").rglob("*"))
+
+    def keys(self, words: list[str]) -> SourceKeys:
+        host = self.place.keys
+        return derive_source_keys(codename.parse(" ".join(words)), salt=host.salt, pepper=host.pepper, profile=TEST_KDF)
+
+    def mailbox_of(self, words: list[str]) -> bytes | None:
+        return self.place.mailboxes.find(self.keys(words).lookup)
+
+    def received(self) -> list[tuple[str, bytes | str]]:
+        """Carry all to the desk: each file's name and bytes, and each message under no name."""
+        self.place.collector.collect(self.road.stick)
+        found: list[tuple[str, bytes | str]] = []
+        with self.road.desk() as desk:
+            for path in collect_bundles(self.road.stick):
+                desk.importing.import_bundle(path)
+                path.unlink()
+            for summary in desk.inbox.sources():
+                for entry in desk.inbox.conversation(summary.source_id):
+                    if entry.kind is EntryKind.MESSAGE:
+                        found.append(("", entry.text or ""))
+                    elif entry.file is not None:
+                        saved = desk.inbox.save_file(entry.file.file_id, self.road.stick)
+                        found.append((entry.file.untrusted_name, saved.read_bytes()))
+                        saved.unlink()
+        return found
+
+    def reply(self, *texts: str) -> None:
+        """The desk answers the one source that it has, and the courier brings it."""
+        self.received()
+        with self.road.desk() as desk:
+            source = desk.inbox.sources()[0].source_id
+            for text in texts:
+                desk.replies.reply(source, text)
+            desk.exporting.export(self.road.stick)
+        for path in dispatch_bundles(self.road.stick):
+            self.place.deliverer.deliver(path)
+            path.unlink()
+
+
+@pytest.fixture(scope="session")
+def paired(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A paired desk and host, made once and copied for each test."""
+    folder = tmp_path_factory.mktemp("paired")
+    Road(folder, SetClock(DAY))
+    return folder
+
+
+@pytest.fixture
+def open_intake(paired: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Intake]]:
+    """Opens a host with these limits in place of the tests' usual ones, and counts its key derivations."""
+    opened: list[tuple[_Server, IntakePlace]] = []
+
+    def open_one(**limits: int) -> Intake:
+        folder = tmp_path / f"line{len(opened)}"
+        shutil.copytree(paired, folder)
+        clock = HostClock(DAY)
+        road = Road.reopen(folder, clock)
+        place = IntakePlace.open(
+            road.host_state, settings=Settings(**{**SMALL, **limits}), runtime=folder / "runtime", clock=clock
+        )
+        app = create_app(place, profile=TEST_KDF)
+        server = _Server(app)
+        opened.append((server, place))
+        intake = Intake(place, app, server.port, road, clock)
+        monkeypatch.setattr(source_interface.derivation, "derive_source_keys", _counting(intake.derived))
+        return intake
+
+    yield open_one
+    for server, place in opened:
+        server.end()
+        place.close()
+
+
+def _counting(derived: list[codename.Codename]) -> Callable[..., SourceKeys]:
+    def derive(meant: codename.Codename, **how) -> SourceKeys:
+        derived.append(meant)
+        return derive_source_keys(meant, **how)
+
+    return derive
+
+
+@pytest.fixture
+def intake(open_intake: Callable[..., Intake]) -> Intake:
+    return open_intake()
+
+
+@pytest.fixture
+def browser(intake: Intake) -> SourceBrowser:
+    return intake.browser()

@@ -1,0 +1,157 @@
+"""A source's browser that holds every page it is given to what must be true of all pages."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
+
+from deploy.trial.browser import Browser, Form, Page, Upload
+from source_interface.page import PAGE_BYTES
+
+FORBIDDEN_TAGS = {
+    "script",
+    "iframe",
+    "frame",
+    "object",
+    "embed",
+    "base",
+    "audio",
+    "video",
+    "source",
+    "noscript",
+    "portal",
+}
+ADDRESSES = {
+    "href",
+    "src",
+    "action",
+    "formaction",
+    "srcset",
+    "poster",
+    "data",
+    "background",
+    "ping",
+    "cite",
+    "manifest",
+}
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Type": "text/html; charset=utf-8",
+}
+
+
+class SourceBrowser(Browser):
+    """Reads and sends like a person; each page is checked by `check_page`."""
+
+    def _request(self, *arguments) -> Page:
+        page = super()._request(*arguments)
+        check_page(page)
+        return page
+
+    def post(self, path: str, fields: Mapping[str, str]) -> Page:
+        """A form that no page showed."""
+        return self.submit(
+            Page(path, 0, {}, b"", "", (), ()), Form(path, "post", "application/x-www-form-urlencoded"), fields
+        )
+
+    def new_codename(self) -> Page:
+        """Ask for a codename: the page that shows it."""
+        first = self.get("/")
+        return self.submit(first, first.form(action="/codename"))
+
+    def open_new_mailbox(self) -> Page:
+        return self.get(mailbox_link(self.new_codename()))
+
+    def send(self, page: Page, message: str = "", files: Sequence[tuple[str, bytes]] = (), **fields: str) -> Page:
+        """Fill in and send the form of a mailbox page."""
+        uploads = [("files", Upload.of(name, data)) for name, data in files]
+        return self.submit(page, page.form(having="files"), {"message": message, **fields}, uploads)
+
+    def log_in(self, typed: str) -> Page:
+        page = self.get("/login")
+        return self.submit(page, page.form(having="codename"), {"codename": typed})
+
+    def erase(self, page: Page, what: str, *, sure: bool = True) -> Page:
+        """Press the (first) button that erases `what`, and confirm when asked."""
+        form = next(form for form in page.forms if form.fields.get("what") == what)
+        asked = self.submit(page, form)
+        return self.submit(asked, asked.form(having="sure")) if sure and what != "reply" else asked
+
+    def leave(self, page: Page) -> Page:
+        return self.submit(page, page.form(action="/leave"))
+
+
+def words_of(page: Page) -> list[str]:
+    """The codename that a page shows."""
+    words = re.findall(r"<li>([a-z-]+)</li>", page.body.decode())
+    assert len(words) == 7, page.text
+    return words
+
+
+def mailbox_link(page: Page) -> str:
+    return next(link for link in page.links if link.startswith("/mailbox"))
+
+
+def structure(page: Page) -> list[tuple[str, dict[str, str | None]]]:
+    """Every tag with its attributes, as a browser would understand the page."""
+    reader = _Structure()
+    reader.feed(page.body.decode())
+    reader.close()
+    return reader.tags
+
+
+def check_page(page: Page) -> None:
+    """One size, no script, nothing from elsewhere, the same headers: true of every page, whatever it says."""
+    assert len(page.body) == PAGE_BYTES, f"{page.path} has {len(page.body)} bytes"
+    _check_headers(page)
+    tags = structure(page)
+    assert tags[0][0] == "html", page.body[:200]
+    for tag, attributes in tags:
+        assert tag not in FORBIDDEN_TAGS, tag
+        assert "http-equiv" not in attributes, attributes
+        for name, value in attributes.items():
+            assert not name.startswith("on"), (tag, name)
+            assert name != "style", (tag, value)
+            if name in ADDRESSES:
+                local = re.match(r"/(?![/\\])", value or "") or (value or "").startswith("#")
+                assert local or (tag == "link" and value == "data:,"), (tag, name, value)
+        if tag == "form":
+            assert attributes.get("method") == "post", attributes
+    for form in page.forms:
+        assert re.fullmatch(r"[0-9a-f]{32}", form.fields["token"]), form
+
+
+def _check_headers(page: Page) -> None:
+    for name, value in HEADERS.items():
+        assert page.headers.get(name) == value, (name, page.headers.get(name))
+    policy = page.headers["Content-Security-Policy"]
+    html = page.body.decode()
+    styles = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert len(styles) == 1
+    digest = base64.b64encode(hashlib.sha256(styles[0].encode()).digest()).decode()
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';"), policy
+    assert {"form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} <= {
+        part.strip() for part in policy.split(";")
+    }
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    cookie = page.headers["Set-Cookie"]
+    name_and_value, *flags = [part.strip() for part in cookie.split(";")]
+    assert re.fullmatch(r"luwte=[A-Za-z0-9_-]{43}", name_and_value), cookie
+    assert sorted(flags) == ["HttpOnly", "Path=/", "SameSite=Strict"], cookie
+
+
+class _Structure(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
