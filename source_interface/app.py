@@ -19,6 +19,8 @@ def create_app(place: IntakePlace, *, profile: Profile = LUWTE_KDF_1) -> QuietFl
     """The application for an opened intake host. The profile is for tests: no configuration reaches it."""
     app = QuietFlask(__name__, static_folder=None)
     app.config.update(MAX_FORM_MEMORY_SIZE=64 * 1024, PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
+    # Otherwise some addresses are answered with a redirect, which repeats the host name that was asked for.
+    app.url_map.merge_slashes = app.url_map.strict_slashes = False
     app.extensions[EXTENSION] = Services(place, Derivation(place.keys, profile, place.settings))
     style = resources.files("source_interface").joinpath("templates", "style.css").read_text("utf-8")
     policy = headers.content_security_policy(style)

@@ -4,7 +4,7 @@ from flask import Blueprint, render_template, request
 
 from source_interface import wording
 from source_interface.answers import no_session, stale_form
-from source_interface.mailbox_page import mailbox_page, returnable
+from source_interface.mailbox_page import TYPED_BYTES, mailbox_page, returnable
 from source_interface.receive import FieldPart, Part, receive
 from source_interface.services import services, visit
 from source_interface.small_form import read_small_form
@@ -25,8 +25,8 @@ def submit() -> str:
     """Take in a submission. What arrived whole is kept whatever happens to the rest."""
     settings = services().place.settings
     receiver = Receiver(services().place, visit(), services().derivation)
-    # Four bytes a character at most, and browsers send two bytes for each line end.
-    parts = receive(request, most_field_bytes=5 * settings.message_characters)
+    # Four bytes a character at most, and browsers send two bytes for each line end. What is cut is too long to be given back.
+    parts = receive(request, most_field_bytes=max(5 * settings.message_characters, 2 * TYPED_BYTES))
     outcome = receiver.take(parts if request.mimetype == "multipart/form-data" else _fields_only())
     if Problem.STALE_FORM in outcome.problems:
         return stale_form(returnable(outcome))

@@ -1,16 +1,18 @@
 """The mailbox page: write, send files, read replies."""
 
+from typing import Final
+
 from flask import render_template, request
 from markupsafe import escape
 
 from crypto.xwing import Identity
 from source_interface.reply_pages import ReplyPage, open_replies
 from source_interface.services import services, visit
-from source_interface.submission import Outcome
+from source_interface.submission import Outcome, Problem
 from source_interface.visit import new_form_id
 from store.intake.sessions import Slot
 
-_TYPED_BYTES = 20_000  # of escaped text that is given back in the page
+TYPED_BYTES: Final = 20_000  # of escaped text that is given back in the page
 
 
 def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = "") -> str:
@@ -27,7 +29,7 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
         replies=replies,
         outcome=outcome,
         erased=erased,
-        note=_take_note(slot),
+        note="" if _unseen(outcome) else _take_note(slot),
         form_id=new_form_id(),
         is_open=place.submissions.is_open(),
         settings=place.settings,
@@ -39,7 +41,12 @@ def returnable(outcome: Outcome | None) -> str:
     """The typed message, when nothing of it was kept, now or from the same form earlier, and it fits the page."""
     if outcome is None or outcome.earlier or (outcome.receipt is not None and outcome.receipt.message):
         return ""
-    return outcome.typed if len(escape(outcome.typed).encode("utf-8", "replace")) <= _TYPED_BYTES else ""
+    return outcome.typed if len(escape(outcome.typed).encode("utf-8", "replace")) <= TYPED_BYTES else ""
+
+
+def _unseen(outcome: Outcome | None) -> bool:
+    """Nobody sees a page that answers a connection that broke: the note is for the next one."""
+    return outcome is not None and Problem.BROKEN_OFF in outcome.problems
 
 
 def _take_note(slot: Slot) -> str:

@@ -5,6 +5,7 @@ derived from the cookie, which no other site can read or guess: no state is need
 """
 
 import hmac
+import re
 import secrets
 from typing import Final
 
@@ -14,6 +15,7 @@ from crypto.kdf import hkdf
 from store.intake.sessions import COOKIE_LENGTH, BrowserSession, Sessions, new_cookie
 
 _COOKIE: Final = "luwte"
+_OURS: Final = re.compile(rf"[A-Za-z0-9_-]{{{COOKIE_LENGTH}}}")
 
 
 class Visit:
@@ -21,7 +23,7 @@ class Visit:
 
     def __init__(self, request: Request, sessions: Sessions) -> None:
         untrusted = request.cookies.get(_COOKIE, "")
-        self.cookie = untrusted if len(untrusted) == COOKIE_LENGTH and untrusted.isascii() else new_cookie()
+        self.cookie = untrusted if _OURS.fullmatch(untrusted) else new_cookie()
         self.sessions = sessions
         self.left = False
 

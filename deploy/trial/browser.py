@@ -109,6 +109,9 @@ class Browser:
             data = response.read()
         finally:
             connection.close()
+        return self._understand(path, response, data)
+
+    def _understand(self, path: str, response: http.client.HTTPResponse, data: bytes) -> Page:
         for header in response.headers.get_all("Set-Cookie") or ():
             self._keep(header)
         if response.status == 303:

@@ -2,14 +2,19 @@
 
 import base64
 import hashlib
+import http.client
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 
-from deploy.trial.browser import Browser, Form, Page, Upload
+from deploy.trial.browser import Browser, Form, Page, Upload, multipart
 from source_interface.page import PAGE_BYTES
 
+HOSTILE = "'\"><xss onclick=1></p></textarea></title></style></script><!--{{7*7}}&amp;&lt;"
+BIDI = "\u202e\u2066\u202b"
 FORBIDDEN_TAGS = {
+    "xss",
     "script",
     "iframe",
     "frame",
@@ -50,10 +55,33 @@ HEADERS = {
 class SourceBrowser(Browser):
     """Reads and sends like a person; each page is checked by `check_page`."""
 
-    def _request(self, *arguments) -> Page:
-        page = super()._request(*arguments)
+    def _understand(self, *arguments) -> Page:
+        page = super()._understand(*arguments)
         check_page(page)
         return page
+
+    def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Page:
+        """A request that no page leads to."""
+        return self._request(method, path, body, dict(headers or {}))
+
+    def say(self, head: Sequence[str], body: bytes = b"") -> Page:
+        """Say this to the letter and then no more; the server's answer shows that it has dealt with it."""
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        lines = [*head, "Host: x", "Connection: close", *([f"Cookie: {cookie}"] if cookie else [])]
+        with socket.create_connection((self._host, self._port), self._timeout) as connection:
+            connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+            connection.shutdown(socket.SHUT_WR)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            return self._understand(head[0].split()[1], response, response.read())
+
+    def break_off(self, page: Page, message: str, files: Sequence[tuple[str, bytes]], *, keep: int) -> Page:
+        """Send the form of a mailbox page, but only its first `keep` bytes (or all but so many, when negative)."""
+        form = page.form(having="files")
+        uploads = [("files", Upload.of(name, data)) for name, data in files]
+        boundary, length, pieces = multipart({**form.fields, "message": message}, uploads)
+        kind = f"Content-Type: multipart/form-data; boundary={boundary}"
+        return self.say(["POST /mailbox HTTP/1.1", kind, f"Content-Length: {length}"], b"".join(pieces)[:keep])
 
     def post(self, path: str, fields: Mapping[str, str]) -> Page:
         """A form that no page showed."""
@@ -140,6 +168,7 @@ def _check_headers(page: Page) -> None:
     assert {"form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} <= {
         part.strip() for part in policy.split(";")
     }
+    assert not re.search(r"url\(|@import|image-set", styles[0])
     assert "unsafe" not in policy
     assert "http" not in policy
     cookie = page.headers["Set-Cookie"]
