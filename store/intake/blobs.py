@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
-from sqlalchemy import delete, distinct, select
+from sqlalchemy import Executable, delete, insert, select
 
 from store.files import TEMPORARY_SUFFIX, flatten_times, remove_whole, sync_folder, write_all
 from store.intake.database import Database
@@ -25,7 +25,7 @@ class MissingBlobError(Exception):
 
 
 class BlobWriter(Protocol):
-    """Bytes on their way to rest. Exactly one of `finish` and `abort` ends it."""
+    """Bytes on their way to rest. `finish` or `abort` ends it; `abort` may follow any error, and itself."""
 
     def write(self, data: bytes) -> None: ...
 
@@ -64,7 +64,10 @@ class FileBlobs:
 
     def create(self, blob_id: bytes) -> "_FileWriter":
         path = self._path(blob_id)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with _space_errors(), suppress(FileExistsError):
+            path.parent.mkdir(mode=0o700)
+            sync_folder(self._root)
+            flatten_times(self._root, self._today())
         return _FileWriter(path, self._today())
 
     def read(self, blob_id: bytes) -> Iterator[bytes]:
@@ -90,6 +93,7 @@ class FileBlobs:
         leftovers += self._root.glob(f"??/*{TEMPORARY_SUFFIX}")
         for path in leftovers:
             remove_whole(path)
+            flatten_times(path.parent, self._today())
         return len(leftovers)
 
     def free_bytes(self) -> int:
@@ -103,11 +107,11 @@ class FileBlobs:
 class _FileWriter:
     def __init__(self, path: Path, day: int) -> None:
         self._path, self._day = path, day
-        self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        self._stands_at = path.with_name(path.name + TEMPORARY_SUFFIX)
         self._length = 0
         self._write_back: _WriteBack | None = None
         with _space_errors():
-            self._descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            self._descriptor = os.open(self._stands_at, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
 
     def write(self, data: bytes) -> None:
         with _space_errors():
@@ -120,9 +124,9 @@ class _FileWriter:
         with _space_errors():
             self._end_write_back()
             os.fsync(self._descriptor)
-            os.close(self._descriptor)
-            flatten_times(self._temporary, self._day)
-            self._temporary.rename(self._path)
+            self._close()
+            flatten_times(self._stands_at, self._day)
+            self._stands_at = self._stands_at.rename(self._path)
             sync_folder(self._path.parent)
             flatten_times(self._path.parent, self._day)
 
@@ -130,9 +134,17 @@ class _FileWriter:
         with suppress(OSError):
             self._end_write_back()
         with suppress(OSError):
-            os.close(self._descriptor)
+            self._close()
         with suppress(OSError):
-            self._temporary.unlink()
+            self._stands_at.unlink()
+        with suppress(OSError):
+            flatten_times(self._path.parent, self._day)
+
+    def _close(self) -> None:
+        """Once: a second time the number may be another upload's file, or somebody's connection."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _end_write_back(self) -> None:
         write_back, self._write_back = self._write_back, None
@@ -194,7 +206,7 @@ class RowBlobs:
 
     def ids(self) -> Iterator[bytes]:
         with self._database.reading() as session:
-            yield from session.scalars(select(distinct(BlobChunk.blob_id)))
+            yield from session.scalars(select(BlobChunk.blob_id).distinct())
 
     def sweep(self, wanted: Callable[[bytes], bool]) -> int:
         leftovers = [blob_id for blob_id in self.ids() if not wanted(blob_id)]
@@ -214,7 +226,7 @@ class _RowWriter:
         self._position = 0
         self._transaction = database.writing()
         self._session = self._transaction.__enter__()
-        self._session.execute(delete(BlobChunk).filter_by(blob_id=blob_id))
+        self._execute(delete(BlobChunk).filter_by(blob_id=blob_id))
 
     def write(self, data: bytes) -> None:
         self._buffer += data
@@ -233,11 +245,16 @@ class _RowWriter:
             self._transaction.__exit__(RuntimeError, error, None)
 
     def _insert(self, data: bytes) -> None:
-        self._session.execute(
-            BlobChunk.__table__.insert(),  # type: ignore[attr-defined]  # the declarative base types it too loosely
-            {"blob_id": self._blob_id, "position": self._position, "data": data},
-        )
+        self._execute(insert(BlobChunk).values(blob_id=self._blob_id, position=self._position, data=data))
         self._position += 1
+
+    def _execute(self, statement: Executable) -> None:
+        try:
+            self._session.execute(statement)
+        except BaseException as error:
+            # Undone, the connection given back, and said in our own words: nothing hangs on whether `abort` follows.
+            self._transaction.__exit__(type(error), error, error.__traceback__)
+            raise
 
 
 class _space_errors:  # noqa: N801 - reads as a statement

@@ -96,11 +96,13 @@ class Collector:
     def _claim(self) -> tuple[int, list[SubmittedObject]] | None:
         """Take what waits, as much as one bundle holds, under the next number. None when nothing waits."""
         with self._database.writing() as session:
-            query = select(SubmittedObject).filter_by(bundle=None).limit(MOST_OBJECTS)
-            chosen, size = [], 0
+            query = select(SubmittedObject).filter_by(bundle=None).limit(MOST_OBJECTS).with_for_update()
+            chosen: list[SubmittedObject] = []
+            size = 0
             for row in session.scalars(query):
                 size += row.size
-                if size > self._settings.bundle_bytes:
+                # One that is larger than a bundle may be (the limit was lowered since) leaves alone, not never.
+                if chosen and size > self._settings.bundle_bytes:
                     break
                 chosen.append(row)
             graves = list(session.scalars(select(Grave).filter_by(bundle=None).limit(MOST_TOMBSTONES)))

@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from store.intake.errors import NoSpaceError, SetupError
 
 HEAD: Final = "0001"  # the newest revision in migrations/
+
+_TABLES_LOCK: Final = 0x4C75777465  # an arbitrary number that only we use
+_NO_ROOM: Final = ("53100", "58030")  # PostgreSQL's disk_full and io_error
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
@@ -65,31 +69,61 @@ class Database:
 
 
 def upgrade(database: Database) -> None:
-    """Bring the tables to the newest version. Alembic is only loaded when there is something to do."""
-    if _revision(database.engine) == HEAD:
-        return
+    """Bring the tables to the newest version. Alembic is only loaded when there is something to do.
+
+    SetupError when the database cannot be opened, or a newer version of Luwte made it.
+    """
+    try:
+        with database.engine.connect() as connection:
+            revision = _revision(connection)
+        if revision != HEAD:
+            _migrate(database)
+    except DBAPIError as error:
+        said = _in_own_words(error)
+        if said is error:
+            said = SetupError(f"the database cannot be opened: {type(error.orig).__name__}")
+        raise said from error
+
+
+def alone(connection: Connection) -> None:
+    """Until this writing transaction ends, no other process makes tables. In SQLite no other writes at all."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _TABLES_LOCK})
+
+
+def add_if_absent(session: Session, table: type[DeclarativeBase], **values: Any) -> None:
+    """Insert a row unless its key is taken, be it by a transaction that goes on at this moment: that one is waited for."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    session.execute(insert(table).values(**values).on_conflict_do_nothing())
+
+
+def _migrate(database: Database) -> None:
     from alembic import command  # noqa: PLC0415 - half a second that most starts don't need
     from alembic.config import Config  # noqa: PLC0415 - as above
+    from alembic.util import CommandError  # noqa: PLC0415 - as above
 
     config = Config()
     config.set_main_option("script_location", "store.intake:migrations")
     config.set_main_option("path_separator", "os")
     with database.engine.execution_options(luwte_writing=True).connect() as connection:
+        alone(connection)
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise SetupError("a newer version of Luwte made this database: use that one") from error
         connection.commit()
 
 
-def _revision(engine: Engine) -> str | None:
-    with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-        return revision
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def _sqlite(url: str, *, lasting: bool) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": 60})
+    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": 60})
     synchronous = "FULL" if lasting else "OFF"
 
     @event.listens_for(engine, "connect")
@@ -110,12 +144,15 @@ def _sqlite(url: str, *, lasting: bool) -> Engine:
 def _postgresql(url: str) -> Engine:
     if not url.startswith("postgresql+psycopg:"):
         raise ValueError("a database URL begins with sqlite: or postgresql+psycopg:")
-    return create_engine(url, pool_pre_ping=True)
+    # Each upload holds a connection while it comes in (blobs.py). Threads bound their number; a smaller bound would
+    # keep every page waiting for the slow senders.
+    return create_engine(url, max_overflow=-1, pool_pre_ping=True)
 
 
 def _in_own_words(error: DBAPIError) -> Exception:
     said = str(error.orig)
-    if "disk is full" in said or "disk I/O error" in said or "readonly database" in said or "No space left" in said:
+    no_room = getattr(error.orig, "sqlstate", None) in _NO_ROOM
+    if no_room or "disk is full" in said or "disk I/O error" in said or "readonly database" in said:
         return NoSpaceError("the disk is full or cannot be written to; nothing was changed")
     if "not a database" in said or "malformed" in said:
         return SetupError("the database is damaged")

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from crypto import epoch
 from crypto.card import LineCard
 from crypto.epoch import EpochCertificate, EpochChoice
-from store.intake.database import Database
+from store.intake.database import Database, add_if_absent
 from store.intake.tables import IntakeKey, Mark
 
 _HIGH_WATER = "epoch_high_water"
@@ -58,8 +58,5 @@ class IntakeKeys:
         return certificate
 
     def _raise_mark(self, session: Session, value: int) -> None:
-        mark = session.get(Mark, _HIGH_WATER, with_for_update=True)
-        if mark is None:
-            session.add(Mark(name=_HIGH_WATER, value=value))
-        elif mark.value < value:
-            mark.value = value
+        add_if_absent(session, Mark, name=_HIGH_WATER, value=value)
+        session.execute(update(Mark).where(Mark.name == _HIGH_WATER, Mark.value < value).values(value=value))

@@ -124,8 +124,10 @@ class IntakePlace:
                 session.scalars(select(Reply.reply_id))
             )
             sweep_outbox(self.state / "outbox", session)
+            # Under the lock: replies that a delivery puts to rest at this moment are in no row yet.
+            swept = self.blobs.sweep(wanted.__contains__)
         self.sessions.sweep()
-        return self.blobs.sweep(wanted.__contains__)
+        return swept
 
     def status(self) -> Status:
         keys = self.intake_keys.current()

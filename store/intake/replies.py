@@ -41,7 +41,7 @@ class Replies:
     def erase(self, mailbox_ref: bytes, reply_id: bytes) -> bool:
         """Erase one reply of this mailbox. False when there was none: erased in another tab."""
         with self._database.writing() as session:
-            reply = session.get(Reply, reply_id)
+            reply = session.get(Reply, reply_id, with_for_update=True)
             if reply is None or reply.mailbox_ref != mailbox_ref:
                 return False
             session.delete(reply)
@@ -63,9 +63,9 @@ class Replies:
         """Erase the mailbox, its replies, and what was sent and is in no bundle yet. The codename is then unknown."""
         with self._database.writing() as session:
             blob_ids = _erase_replies(session, mailbox_ref)
-            withdrawn = select(SubmittedObject.object_id).filter_by(mailbox_ref=mailbox_ref, bundle=None)
-            blob_ids += session.scalars(withdrawn)
-            session.execute(delete(SubmittedObject).filter_by(mailbox_ref=mailbox_ref, bundle=None))
+            # What was deleted is asked of the deletion itself: a collection may claim some of it at this moment.
+            withdrawn = delete(SubmittedObject).filter_by(mailbox_ref=mailbox_ref, bundle=None)
+            blob_ids += session.scalars(withdrawn.returning(SubmittedObject.object_id))
             if session.execute(delete(Mailbox).filter_by(ref=mailbox_ref)).rowcount:  # type: ignore[attr-defined]  # CursorResult
                 _bury(session, Erased.MAILBOX, mailbox_ref)
         for blob_id in blob_ids:
@@ -73,9 +73,7 @@ class Replies:
 
 
 def _erase_replies(session: Session, mailbox_ref: bytes) -> list[bytes]:
-    reply_ids = list(session.scalars(select(Reply.reply_id).filter_by(mailbox_ref=mailbox_ref)))
-    session.execute(delete(Reply).filter_by(mailbox_ref=mailbox_ref))
-    return reply_ids
+    return list(session.scalars(delete(Reply).filter_by(mailbox_ref=mailbox_ref).returning(Reply.reply_id)))
 
 
 def _bury(session: Session, what: Erased, ref: bytes) -> None:

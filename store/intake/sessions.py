@@ -21,7 +21,7 @@ from crypto.codename import Codename
 from crypto.errors import CryptoError
 from crypto.kdf import hkdf
 from store.clock import Clock, today
-from store.intake.database import Database
+from store.intake.database import Database, add_if_absent, alone
 from store.intake.tables import UNORDERED
 
 COOKIE_LENGTH: Final = 43  # characters
@@ -33,18 +33,18 @@ class _Base(DeclarativeBase):
     """Apart from what migrations keep: these rows may be lost at any time."""
 
 
-@event.listens_for(_Base.metadata, "after_create")
-def _unlogged(_target: object, connection: Connection, **_: object) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("ALTER TABLE browser_session SET UNLOGGED")
-
-
 class _Row(_Base):
     __tablename__ = "browser_session"
     __table_args__ = UNORDERED
     row: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     day: Mapped[int] = mapped_column(Integer)
     box: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+@event.listens_for(_Row.__table__, "after_create")
+def _unlogged(_target: object, connection: Connection, **_: object) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("ALTER TABLE browser_session SET UNLOGGED")
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,7 +63,10 @@ class Slot:
 
 @dataclass(repr=False)
 class BrowserSession:
-    """What one browser's cookie opens. `notes` are sentences for a slot's next page; `receipts` answer a repeated form."""
+    """What one browser's cookie opens. `notes` are sentences for a slot's next page, and go with it.
+
+    `receipts` answer a repeated form.
+    """
 
     slots: list[Slot] = field(default_factory=list)
     receipts: dict[str, str] = field(default_factory=dict)
@@ -101,7 +104,9 @@ class Sessions:
 
     def __init__(self, database: Database, clock: Clock, *, idle_seconds: int, most: int) -> None:
         self._database, self._clock, self._idle, self._most = database, clock, idle_seconds, most
-        _Base.metadata.create_all(database.engine)
+        with database.writing() as session:
+            alone(session.connection())
+            _Base.metadata.create_all(session.connection())
 
     def load(self, cookie: str) -> BrowserSession:
         """What the cookie opens; an empty session when there is none or it was idle for too long."""
@@ -120,12 +125,12 @@ class Sessions:
             return
         with self._database.writing() as session:
             row = session.get(_Row, _row_id(secret), with_for_update=True)
-            changed = self._open(secret, row.box if row else None)
-            yield changed
             if row is None:
                 self._make_room(session)
-                row = _Row(row=_row_id(secret))
-                session.add(row)
+                add_if_absent(session, _Row, row=_row_id(secret), day=today(self._clock), box=b"")
+                row = session.get_one(_Row, _row_id(secret), with_for_update=True)
+            changed = self._open(secret, row.box)
+            yield changed
             row.day = today(self._clock)
             row.box = seal_box(_key(secret), _encode(changed, int(self._clock.now())))
 
@@ -136,6 +141,7 @@ class Sessions:
         with self._database.writing() as session:
             row = session.get(_Row, _row_id(secret), with_for_update=True)
             if row is not None:
+                row.day = today(self._clock)
                 row.box = seal_box(_key(secret), _encode(self._open(secret, row.box), int(self._clock.now())))
 
     def delete(self, cookie: str) -> None:
@@ -193,7 +199,7 @@ def _encode(session: BrowserSession, used: int) -> bytes:
         "used": used,
         "slots": slots,
         "receipts": [[k, v] for k, v in session.receipts.items()],
-        "notes": [[k, v] for k, v in session.notes.items()],
+        "notes": [[s.slot_id, session.notes[s.slot_id]] for s in session.slots if s.slot_id in session.notes],
     })
 
 

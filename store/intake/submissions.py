@@ -20,10 +20,10 @@ from store.intake.blobs import Blobs
 from store.intake.database import Database
 from store.intake.errors import IntakeClosedError, MailboxFullError, TooLargeError, TooLongError
 from store.intake.intake_keys import IntakeKeys
-from store.intake.mailboxes import find_mailbox
+from store.intake.mailboxes import find_mailbox, find_or_make_mailbox
 from store.intake.sealing import SealedFile
 from store.intake.settings import Settings
-from store.intake.tables import Mailbox, SubmittedObject
+from store.intake.tables import SubmittedObject
 
 _LONGEST_NAME: Final = 4_096  # characters
 
@@ -153,29 +153,18 @@ class Submission:
         """Keep all whole parts, in one transaction; the mailbox appears with the first.
 
         TooLongError when the submission took more than a day: the desk destroys keys on the promise that nothing
-        sealed to one comes in later than that.
+        sealed to one comes in later than that. IntakeClosedError when another mailbox took the place of the one it was
+        for. Nothing remains after either.
         """
         if self._today() > self._day + 1:
             self.abort()
             raise TooLongError("the submission took longer than a day")
         if self._parts:
-            with self._database.writing() as session:
-                ref = find_mailbox(session, self._author.lookup)
-                if ref is None:
-                    session.add(Mailbox(ref=self._author.mailbox_ref, lookup=self._author.lookup))
-                    session.flush()
-                elif ref != self._author.mailbox_ref:
-                    raise IntakeClosedError("the mailbox changed while the submission came in")
-                session.add_all(
-                    SubmittedObject(
-                        object_id=part.object_id,
-                        mailbox_ref=self._author.mailbox_ref,
-                        kind=str(part.kind),
-                        size=part.size,
-                        epoch=self._certificate.epoch,
-                    )
-                    for part in self._parts
-                )
+            try:
+                self._make_known()
+            except IntakeClosedError:
+                self.abort()
+                raise
         files = tuple((part.name, part.content_length) for part in self._parts if part.kind is Kind.FILE)
         return Receipt(any(part.kind is Kind.MESSAGE for part in self._parts), files)
 
@@ -184,6 +173,21 @@ class Submission:
         for part in self._parts:
             self._blobs.delete(part.object_id)
         self._parts.clear()
+
+    def _make_known(self) -> None:
+        with self._database.writing() as session:
+            if find_or_make_mailbox(session, self._author.lookup, self._author.mailbox_ref) != self._author.mailbox_ref:
+                raise IntakeClosedError("the mailbox changed while the submission came in")
+            session.add_all(
+                SubmittedObject(
+                    object_id=part.object_id,
+                    mailbox_ref=self._author.mailbox_ref,
+                    kind=str(part.kind),
+                    size=part.size,
+                    epoch=self._certificate.epoch,
+                )
+                for part in self._parts
+            )
 
     def _header(self, kind: Kind, name: str | None) -> ObjectHeader:
         return ObjectHeader(
