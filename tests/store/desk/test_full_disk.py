@@ -1,9 +1,6 @@
 """A full disk or stick: a clear error, nothing lost, nothing left behind."""
 
-import resource
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,18 +9,8 @@ from store.desk.errors import NoSpaceError
 from store.desk.place import DeskPlace
 from tests.store.desk.conftest import reopen
 from tests.support.clock import SetClock
+from tests.support.disk import room_for
 from tests.support.paper_host import PaperHost, PaperSource
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """No file of this process grows beyond `size` bytes: the kernel refuses as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_an_import_that_finds_no_room_for_a_file_changes_nothing(desk: DeskPlace, host: PaperHost, state: Path) -> None:

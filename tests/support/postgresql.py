@@ -1,0 +1,117 @@
+"""A real PostgreSQL server of its own: data in a temporary folder, reached through a UNIX socket, gone afterwards."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+USER = "luwte"
+
+
+class NotInstalledError(Exception):
+    """This machine has no PostgreSQL server."""
+
+
+class PostgreSQL:
+    """A server that runs from construction to `stop`. It refuses to run as root, so root starts it as another user."""
+
+    def __init__(self) -> None:
+        self._bin = _newest_bin()
+        self.folder = Path(tempfile.mkdtemp(prefix="luwte-pg-"))
+        self.data = self.folder / "data"
+        self._user = _unprivileged_user()
+        if self._user is not None:
+            shutil.chown(self.folder, self._user)
+        self._numbers = count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            # Small WAL files: tests that search everything on its disk stay quick.
+            initdb = [self._bin / "initdb", "-D", self.data, "-U", USER, "-A", "trust", "-E", "UTF8", "--wal-segsize=1"]
+            subprocess.run(
+                [*initdb, "--locale=C", "--no-sync"], check=True, capture_output=True, user=self._user, cwd=self.folder
+            )
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    # Should the test run be killed, the kernel ends the server too.
+                    *("setpriv", "--pdeathsig", "INT", "--"),
+                    *(self._bin / "postgres", "-D", self.data, "-k", self.folder),
+                    *("-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off"),
+                    *("-c", "shared_buffers=16MB", "-c", "autovacuum=off", "-c", "max_connections=100"),
+                ],
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                cwd=self.folder,
+            )
+        while self._process.poll() is None:
+            try:
+                psycopg.connect(self._conninfo("postgres")).close()
+            except psycopg.OperationalError:
+                time.sleep(0.02)  # asked again until it answers or has ended
+            else:
+                return
+        raise RuntimeError((self.folder / "log").read_text("utf-8", "replace"))
+
+    def crash(self) -> None:
+        """As if the machine lost power, as far as one process can tell: it recovers from its log at `start`."""
+        self._end(signal.SIGQUIT)
+
+    def stop(self) -> None:
+        try:
+            self._end(signal.SIGINT)
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"t{next(self._numbers)}"
+        with psycopg.connect(self._conninfo("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"postgresql+psycopg://{USER}@/{name}?host={self.folder}"
+
+    def connect(self, url: str) -> psycopg.Connection:
+        """A look at a database past all of our code."""
+        return psycopg.connect(self._conninfo(url.rpartition("/")[0].rpartition("/")[2].partition("?")[0]))
+
+    def _conninfo(self, name: str) -> str:
+        return f"host={self.folder} user={USER} dbname={name}"
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            process.send_signal(number)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _newest_bin() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    if on_path := shutil.which("initdb"):
+        return Path(on_path).parent
+    raise NotInstalledError("PostgreSQL's server is not installed")
+
+
+def _unprivileged_user() -> str | None:
+    if os.getuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
