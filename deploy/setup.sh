@@ -71,8 +71,9 @@ set_up() {
 
 make_environment() {
     (
-        # Two set-ups at once would break each other's work.
+        # Two set-ups at once would break each other's work; the second finds the first one's.
         flock 9
+        [ "$(cat "$root/.venv/luwte-stamp" 2>/dev/null)" != "$wanted" ] || exit 0
         echo "Preparing the Python environment (once)" >&2
         rm -f "$root/.venv/luwte-stamp"
         "$python" -m venv "$root/.venv" || { rm -rf "$root/.venv"; exit 1; }

@@ -32,18 +32,18 @@ def login() -> str:
     try:
         meant = codename.parse(typed)
     except UnknownWordError as error:
-        return render_template("login.html", unknown=error.word[:40], suggestions=error.suggestions)
+        return render_template("login.html", typed=typed, unknown=error.word[:40], suggestions=error.suggestions)
     except WrongCountError as error:
-        return render_template("login.html", count=error.found)
+        return render_template("login.html", typed=typed, count=error.found)
     except CodenameError:
         return render_template("login.html", too_long=True)
     try:
-        return _log_in(meant)
+        return _log_in(meant, typed)
     except BusyError:
         return busy()
 
 
-def _log_in(meant: Codename) -> str:
+def _log_in(meant: Codename, typed: str) -> str:
     derivation, place = services().derivation, services().place
     started = derivation.started()
     keys = derivation.derive(meant)
@@ -52,6 +52,6 @@ def _log_in(meant: Codename) -> str:
     with visit().sessions.changing(visit().cookie) as session:
         if known:
             session.put(slot)
-    answer = mailbox_page(slot) if known else render_template("login.html", not_known=True)
+    answer = mailbox_page(slot) if known else render_template("login.html", typed=typed, not_known=True)
     derivation.wait(started)
     return answer

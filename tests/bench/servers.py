@@ -1,0 +1,112 @@
+"""Servers to measure, each on a loopback port of its own, each ended by its process id."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.trial import line
+from deploy.trial.browser import Browser, Form, Page
+from deploy.trial.folder import TrialFolder
+from tests.bench.table import MIB
+
+ROOT = Path(__file__).parents[2]
+ONIONSHARE = ROOT / ".venv-onionshare" / "bin" / "onionshare-cli"
+_START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where it listens and which process the workers belong to."""
+
+    url: str
+    pid: int
+
+    def workers(self) -> list[int]:
+        text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(child) for child in text.split()]
+
+
+@contextmanager
+def luwte() -> Iterator[tuple[Server, TrialFolder]]:
+    """A whole line, as `deploy/try` starts it, that takes files of 1 GiB. Its desk is there but does nothing meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="luwte-bench-", dir=bench_folder()) as folder:
+        place = TrialFolder(Path(folder))
+        line.set_up(place)
+        (place.intake / "intake.toml").write_text(f"[limits]\nfile_bytes = {1100 * MIB}\n")
+        source, desk = line.free_ports(2)
+        with line.RunningLine(place, source, desk) as running:
+            yield Server(running.source_url, running.pids["intake"]), place
+
+
+@contextmanager
+def discarding(how: str) -> Iterator[Server]:
+    """The same gunicorn with the same options, which reads a body and keeps nothing; `how` as in discard.py."""
+    port = line.free_ports(1)[0]
+    command = [sys.executable, "-m", "tests.bench.discard", how, str(port)]
+    with _started(command) as process:
+        _await(f"http://127.0.0.1:{port}", process)
+        yield Server(f"http://127.0.0.1:{port}", process.pid)
+
+
+@contextmanager
+def onionshare() -> Iterator[Server]:
+    """OnionShare receiving files into a folder, in the clear, without Tor."""
+    with tempfile.TemporaryDirectory(prefix="luwte-bench-", dir=bench_folder()) as folder:
+        command = [str(ONIONSHARE), "--receive", "--local-only", "--public", "--data-dir", folder]
+        said = Path(folder) / "said.log"
+        with said.open("wb") as log, _started(command, stdout=log, env=os.environ | {"HOME": folder}) as process:
+            end = time.monotonic() + _START_SECONDS
+            while (url := re.search(r"http://127\.0\.0\.1:\d+", said.read_text("utf-8"))) is None:
+                if process.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError("OnionShare did not start")
+                time.sleep(0.05)
+            _await(url.group(), process)
+            yield Server(url.group(), process.pid)
+
+
+def writing_form(browser: Browser) -> tuple[Page, Form]:
+    """A new source's page for writing, and its form."""
+    first = browser.get("/")
+    issued = browser.submit(first, first.form(action="/codename"))
+    page = browser.get(next(link for link in issued.links if link.startswith("/mailbox")))
+    return page, page.form(having="files")
+
+
+def bench_folder() -> Path:
+    """Where sealed files are written: a real disk, not memory. LUWTE_BENCH_DIR, or the user's cache."""
+    folder = Path(os.environ.get("LUWTE_BENCH_DIR") or Path.home() / ".cache" / "luwte-bench")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _started(command: list[str], **options: object) -> Iterator["subprocess.Popen[bytes]"]:
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(url: str, process: "subprocess.Popen[bytes]") -> None:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            Browser(url).get("/")
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{process.args} did not start")
