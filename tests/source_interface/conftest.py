@@ -1,8 +1,10 @@
 """A real intake host behind its pages over loopback, and the desk that it is paired with."""
 
+import itertools
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,30 +136,51 @@ def paired(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def open_intake(paired: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Intake]]:
-    """Opens a host with these limits in place of the tests' usual ones, and counts its key derivations."""
-    opened: list[tuple[_Server, IntakePlace]] = []
-
-    def open_one(**limits: int) -> Intake:
-        folder = tmp_path / f"line{len(opened)}"
-        shutil.copytree(paired, folder)
-        clock = HostClock(DAY)
-        road = Road.reopen(folder, clock)
-        place = IntakePlace.open(
-            road.host_state, settings=Settings(**{**SMALL, **limits}), runtime=folder / "runtime", clock=clock
-        )
-        app = create_app(place, profile=TEST_KDF)
-        server = _Server(app)
-        opened.append((server, place))
-        intake = Intake(place, app, server.port, road, clock)
-        monkeypatch.setattr(source_interface.derivation, "derive_source_keys", _counting(intake.derived))
-        return intake
-
-    yield open_one
-    for server, place in opened:
+@contextmanager
+def served(paired: Path, folder: Path, **limits: int) -> Iterator[Intake]:
+    """A host of its own, with these limits in place of the tests' usual ones."""
+    shutil.copytree(paired, folder)
+    clock = HostClock(DAY)
+    road = Road.reopen(folder, clock)
+    place = IntakePlace.open(
+        road.host_state, settings=Settings(**{**SMALL, **limits}), runtime=folder / "runtime", clock=clock
+    )
+    app = create_app(place, profile=TEST_KDF)
+    server = _Server(app)
+    try:
+        yield Intake(place, app, server.port, road, clock)
+    finally:
         server.end()
         place.close()
+
+
+@pytest.fixture
+def open_intake(paired: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Intake]]:
+    """Opens hosts for one test, and counts the key derivations of the latest."""
+    with ExitStack() as stack:
+        numbers = itertools.count()
+
+        def open_one(**limits: int) -> Intake:
+            intake = stack.enter_context(served(paired, tmp_path / f"line{next(numbers)}", **limits))
+            monkeypatch.setattr(source_interface.derivation, "derive_source_keys", _counting(intake.derived))
+            return intake
+
+        yield open_one
+
+
+@pytest.fixture(scope="session")
+def standing(paired: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Intake]:
+    """One host for all tests that look at answers only."""
+    with served(paired, tmp_path_factory.mktemp("standing") / "line") as intake:
+        yield intake
+
+
+@pytest.fixture
+def visitor(standing: Intake) -> SourceBrowser:
+    """A browser with its first page from the standing host."""
+    browser = standing.browser()
+    browser.get("/")
+    return browser
 
 
 def _counting(derived: list[codename.Codename]) -> Callable[..., SourceKeys]:

@@ -127,6 +127,13 @@ def mailbox_link(page: Page) -> str:
     return next(link for link in page.links if link.startswith("/mailbox"))
 
 
+def given_back(page: Page) -> list[str]:
+    """The texts that stand in the page's text areas."""
+    reader = _Structure()
+    reader.feed(page.body.decode())
+    return [text for text in reader.typed if text]
+
+
 def structure(page: Page) -> list[tuple[str, dict[str, str | None]]]:
     """Every tag with its attributes, as a browser would understand the page."""
     reader = _Structure()
@@ -181,6 +188,18 @@ class _Structure(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.typed: list[str] = []
+        self._inside = False
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attributes)))
+        if tag == "textarea":
+            self._inside = True
+            self.typed.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside &= tag != "textarea"
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.typed[-1] += data

@@ -69,13 +69,13 @@ def mailbox_again(browser: SourceBrowser, page):
     ],
 )
 def test_every_address_and_method_is_answered_by_such_a_page(
-    browser: SourceBrowser, method: str, path: str, status: int
+    visitor: SourceBrowser, method: str, path: str, status: int
 ) -> None:
-    assert browser.ask(method, path).status == status
+    assert visitor.ask(method, path).status == status
 
 
-def test_a_head_request_has_the_headers_of_the_page(intake: Intake) -> None:
-    client = intake.app.test_client()
+def test_a_head_request_has_the_headers_of_the_page(standing: Intake) -> None:
+    client = standing.app.test_client()
     head, get = client.head("/"), client.get("/")
     assert head.data == b""
     assert head.headers["Content-Length"] == get.headers["Content-Length"] == str(PAGE_BYTES)
@@ -83,8 +83,8 @@ def test_a_head_request_has_the_headers_of_the_page(intake: Intake) -> None:
     assert [(k, v) for k, v in head.headers if k not in varying] == [(k, v) for k, v in get.headers if k not in varying]
 
 
-def test_no_page_redirects_or_tells_what_runs_here(intake: Intake) -> None:
-    client = intake.app.test_client()
+def test_no_page_redirects_or_tells_what_runs_here(standing: Intake) -> None:
+    client = standing.app.test_client()
     for path in ("", "/", "//", "//login", "/login", "/login/", "/nothing", "/mailbox"):
         response = client.get(headers={"Host": "evil.example"}, environ_overrides={"PATH_INFO": path})
         assert response.status_code in (200, 404)
@@ -95,8 +95,8 @@ def test_no_page_redirects_or_tells_what_runs_here(intake: Intake) -> None:
 
 
 @pytest.mark.parametrize("host", ["", "a b", "evil.example", "<xss>", "[::1", "x" * 300, "\u00fc"])
-def test_a_bent_host_name_gets_a_page_like_any_other(browser: SourceBrowser, host: str) -> None:
-    page = browser.ask("GET", "/", {"Host": host.encode("latin-1").decode("latin-1")})
+def test_a_bent_host_name_gets_a_page_like_any_other(visitor: SourceBrowser, host: str) -> None:
+    page = visitor.ask("GET", "/", {"Host": host.encode("latin-1").decode("latin-1")})
     assert page.status in (200, 400)
     assert "evil" not in page.text
 
@@ -137,9 +137,9 @@ def test_a_file_with_a_hostile_name_is_kept_and_its_name_is_shown_as_text(
     "path", ["/mailbox?slot={}", "/codename?slot={}", "/mailbox?page={}", "/{}", "/login?codename={}"]
 )
 @pytest.mark.parametrize("hostile", ["%22%3E%3Cxss%3E", "%E2%80%AE", "9" * 1_500, "-1", "%ff%fe", "%00"])
-def test_hostile_addresses(browser: SourceBrowser, path: str, hostile: str) -> None:
-    browser.open_new_mailbox()
-    page = browser.get(path.format(hostile))
+def test_hostile_addresses(visitor: SourceBrowser, path: str, hostile: str) -> None:
+    visitor.open_new_mailbox()
+    page = visitor.get(path.format(hostile))
     assert page.status in (200, 404)
 
 
@@ -147,10 +147,10 @@ def test_hostile_addresses(browser: SourceBrowser, path: str, hostile: str) -> N
     "cookie",
     ["", "x", "=" * 43, "A" * 43, "\xe9" * 43, '"' + "\\012" * 43 + '"', "\\" * 43, "A" * 42 + " ", "A" * 8_000],
 )
-def test_a_bent_cookie_is_replaced_or_harmless(browser: SourceBrowser, cookie: str) -> None:
-    browser.cookies = {"luwte": cookie}
-    assert browser.get("/").status == 200
-    assert browser.open_new_mailbox().form(having="message"), "the visit works"
+def test_a_bent_cookie_is_replaced_or_harmless(visitor: SourceBrowser, cookie: str) -> None:
+    visitor.cookies = {"luwte": cookie}
+    assert visitor.get("/").status == 200
+    assert visitor.open_new_mailbox().form(having="message"), "the visit works"
 
 
 def test_when_intake_is_closed_the_first_page_and_the_mailbox_say_so(open_intake: Callable[..., Intake]) -> None:
@@ -211,8 +211,8 @@ def test_a_page_that_would_come_out_too_large_becomes_an_error_of_the_same_size(
 
 
 @pytest.mark.parametrize("field", ["title", "description", "keywords", "author", "robots", "generator"])
-def test_pages_carry_no_trace_of_what_made_them(browser: SourceBrowser, field: str) -> None:
-    for tag, attributes in structure(browser.get("/")):
+def test_pages_carry_no_trace_of_what_made_them(visitor: SourceBrowser, field: str) -> None:
+    for tag, attributes in structure(visitor.get("/")):
         assert not (tag == "meta" and attributes.get("name") == field)
 
 
