@@ -7,10 +7,15 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import make_url
+
+from tests.support.disk import room_for
 
 USER = "luwte"
 
@@ -85,7 +90,19 @@ class PostgreSQL:
 
     def connect(self, url: str) -> psycopg.Connection:
         """A look at a database past all of our code."""
-        return psycopg.connect(self._conninfo(url.rpartition("/")[0].rpartition("/")[2].partition("?")[0]))
+        return psycopg.connect(self._conninfo(make_url(url).database or ""))
+
+    @contextmanager
+    def with_room_for(self, size: int) -> Iterator[None]:
+        """Restarted so that none of its files can grow beyond `size` bytes; afterwards as before."""
+        self._end(signal.SIGINT)
+        with room_for(size):  # a new process inherits the limit
+            self.start()
+        try:
+            yield
+        finally:
+            self._end(signal.SIGINT)
+            self.start()
 
     def _conninfo(self, name: str) -> str:
         return f"host={self.folder} user={USER} dbname={name}"
