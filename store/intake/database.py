@@ -79,10 +79,14 @@ def upgrade(database: Database) -> None:
         if revision != HEAD:
             _migrate(database)
     except DBAPIError as error:
+        database.close()
         said = _in_own_words(error)
         if said is error:
             said = SetupError(f"the database cannot be opened: {type(error.orig).__name__}")
         raise said from error
+    except SetupError:
+        database.close()
+        raise
 
 
 def alone(connection: Connection) -> None:
