@@ -19,7 +19,7 @@ LONGEST_NAME: Final = 16_384  # bytes of UTF-8
 
 _PREFIX = len(MAGIC) + 2
 _SUFFIX = 8
-_ZEROS = bytes(CHUNK)
+_ZEROS = bytes(16 * CHUNK)
 
 
 class Kind(StrEnum):
@@ -113,15 +113,15 @@ class ObjectSealer:
         self.content_length += len(data)
         return self._start() + self._sealer.update(data)
 
-    def finish(self) -> bytes:
-        """The rest: padding up to the bucket, the length, and the end of the age file."""
+    def finish(self) -> Iterator[bytes]:
+        """The rest in pieces: padding up to the bucket, the length, and the end of the age file. Read it to its end."""
         used = len(self._head) + self.content_length + _SUFFIX
         missing = self._bucket(used) - used
-        parts = [self._start()]
-        parts += (self._sealer.update(_ZEROS) for _ in range(missing // CHUNK))
-        parts.append(self._sealer.update(_ZEROS[: missing % CHUNK] + struct.pack(">Q", self.content_length)))
-        parts.append(self._sealer.finish())
-        return b"".join(parts)
+        yield self._start()
+        for _ in range(missing // len(_ZEROS)):
+            yield self._sealer.update(_ZEROS)
+        end = _ZEROS[: missing % len(_ZEROS)] + struct.pack(">Q", self.content_length)
+        yield self._sealer.update(end) + self._sealer.finish()
 
     def _start(self) -> bytes:
         waiting, self._waiting = self._waiting, b""
@@ -131,7 +131,7 @@ class ObjectSealer:
 def seal_object(recipient: Recipient, header: ObjectHeader, content: bytes) -> bytes:
     """One whole sealed object."""
     sealer = ObjectSealer(recipient, header)
-    return sealer.write(content) + sealer.finish()
+    return sealer.write(content) + b"".join(sealer.finish())
 
 
 class ObjectReader:

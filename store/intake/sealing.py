@@ -46,7 +46,8 @@ class SealedFile:
         try:
             self._end_thread()
             self._seal(self._gathered)
-            self._put(self._sealer.finish())
+            for sealed in self._sealer.finish():
+                self._put(sealed)
             self._writer.finish()
         except BaseException:
             self._writer.abort()

@@ -106,27 +106,37 @@ def _sender(server: Server, upload: Upload) -> Callable[[], None]:
 
 
 def _at_once(make: Callable[[], Callable[[], None]]) -> tuple[float, float]:
-    """MiB/s of sixteen senders together, and the slowest one's time over the median's."""
+    """MiB/s of sixteen senders together, and the slowest one's time over the median's: medians of several rounds."""
     senders = [make() for _ in range(_AT_ONCE)]
+    rates, unevenness = [], []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        began = time.perf_counter()
-        times = list(pool.map(seconds, senders))
-        took = time.perf_counter() - began
-    return _AT_ONCE * 16 / took, max(times) / statistics.median(times)
+        for _ in range(_RUNS):
+            began = time.perf_counter()
+            times = list(pool.map(seconds, senders))
+            rates.append(_AT_ONCE * 16 / (time.perf_counter() - began))
+            unevenness.append(max(times) / statistics.median(times))
+    return statistics.median(rates), statistics.median(unevenness)
 
 
 def _growth(server: Server) -> float:
     """MiB that the greatest worker's peak grows by from uploads of 1 MiB to uploads of 1 GiB."""
     small, large = _sender(server, noise(MIB)), _sender(server, noise(1024 * MIB))
+    _forget_peaks(server)
     for _ in range(12):  # so that each worker had some
         small()
     before = _peaks(server)
+    _forget_peaks(server)
     large()
     return max(after - before[pid] for pid, after in _peaks(server).items())
 
 
+def _forget_peaks(server: Server) -> None:
+    for pid in server.workers():
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def _peaks(server: Server) -> dict[int, float]:
-    """The most MiB that each worker ever held."""
+    """The most MiB that each worker held since its peak was forgotten."""
     peaks = {}
     for pid in server.workers():
         status = Path(f"/proc/{pid}/status").read_text()

@@ -92,7 +92,7 @@ def test_header_of_arbitrary_bytes(untrusted: bytes) -> None:
 @given(headers(), st.lists(st.binary(max_size=70_000), max_size=4))
 def test_object_round_trip(header: ObjectHeader, pieces: list[bytes]) -> None:
     sealer = ObjectSealer(IDENTITY.recipient, header)
-    sealed = b"".join(sealer.write(piece) for piece in pieces) + sealer.finish()
+    sealed = b"".join(sealer.write(piece) for piece in pieces) + b"".join(sealer.finish())
     reader = ObjectReader(IDENTITY, io.BytesIO(sealed), len(sealed))
     content = b"".join(pieces)
     assert (reader.header, reader.length, reader.read_all()) == (header, len(content), content)
