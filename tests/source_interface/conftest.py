@@ -1,8 +1,10 @@
 """A real intake host behind its pages over loopback, and the desk that it is paired with."""
 
 import itertools
+import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -88,7 +90,17 @@ class Intake:
 
     def blobs(self) -> int:
         """How many sealed things are kept at all."""
-        return sum(path.is_file() for path in (self.place.state / "blobs").rglob("*"))
+        return len(self._blob_files())
+
+    def await_blob_bytes(self, wanted: int) -> None:
+        """Until so many sealed bytes have come to rest, whole or not yet."""
+        end = time.monotonic() + 60
+        while sum(path.stat().st_size for path in self._blob_files()) < wanted:
+            assert time.monotonic() < end, f"less than {wanted} bytes came"
+            os.sched_yield()
+
+    def _blob_files(self) -> list[Path]:
+        return [path for path in (self.place.state / "blobs").rglob("*") if path.is_file()]
 
     def keys(self, words: list[str]) -> SourceKeys:
         host = self.place.keys

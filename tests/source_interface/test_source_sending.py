@@ -1,0 +1,407 @@
+"""Sending: everything that can be sent, everything that can be refused, and what the page says about it."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from deploy.trial.browser import Page, Upload
+from source_interface import wording
+from source_interface.derivation import Derivation
+from source_interface.services import EXTENSION, Services
+from source_interface.submission import Outcome, Problem
+from store.intake.settings import KIB, MIB
+from store.intake.submissions import Receipt
+from tests.source_interface.conftest import TEST_KDF, Intake
+from tests.source_interface.source_browser import SourceBrowser, given_back, mailbox_link, words_of
+
+
+@pytest.fixture
+def mailbox(browser: SourceBrowser) -> Page:
+    return browser.open_new_mailbox()
+
+
+def said(message: bool = False, files: tuple[str, ...] = (), **other) -> str:
+    """What the product says of this receipt."""
+    return wording.receipt(Outcome(receipt=Receipt(message, tuple((name, 0) for name in files)), **other))
+
+
+def problems(page: Page) -> int:
+    """How many notices of a page are alerts."""
+    return page.body.decode().count('role="alert"')
+
+
+def test_a_message_alone(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
+    text = "Zij bellen mijn broer.\n\n\tتلقيت تهديدات\nኣብ ቆንስል\n他们知道 🕊"
+    page = browser.send(mailbox, text)
+    assert said(message=True) in page.text
+    assert not problems(page)
+    assert given_back(page) == [], "what was sent is not shown again"
+    assert intake.received() == [("", text)]
+
+
+def test_files_alone(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
+    files = [("empty", b""), ("one", b"x"), ("larger.jpg", os.urandom(200 * KIB)), ("one", b"the same name")]
+    page = browser.send(mailbox, "", files)
+    assert said(files=tuple(name for name, _ in files)) in page.text
+    assert not problems(page)
+    assert sorted(intake.received()) == sorted(files)
+
+
+def test_a_file_that_looks_like_the_form_is_kept_to_the_byte(
+    intake: Intake, browser: SourceBrowser, mailbox: Page
+) -> None:
+    files = [("a", b"\r\n--\r\n----luwte" * 500), ("b", b"\r\n" * 999), ("c", b"--" * 999), ("d", bytes(100 * KIB))]
+    browser.send(mailbox, "", files)
+    assert sorted(intake.received()) == files
+
+
+def test_an_empty_form_is_told_so(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
+    for blank in ("", "   \r\n\t "):
+        page = browser.send(mailbox, blank, [("", b"")])
+        assert problems(page) == 1
+        assert page.form(having="files")
+    assert intake.blobs() == 0
+
+
+def test_a_form_without_any_file_part_or_urlencoded(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
+    fields = mailbox.form(having="files").fields
+    page = browser.post("/mailbox", {**fields, "message": "urlencoded"})
+    assert said(message=True) in page.text
+    assert intake.received() == [("", "urlencoded")]
+
+
+def test_a_file_without_a_name_is_kept(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
+    page = browser.send(mailbox, "with a nameless file", [("", b"content of it")])
+    assert "1 file" in page.text
+    assert b"content of it" in [content for _, content in intake.received()]
+
+
+def test_as_many_files_as_allowed_and_one_more(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
+    files = [(f"file-{number}", bytes([number])) for number in range(21)]
+    page = browser.send(mailbox, "", files[:20])
+    assert not problems(page)
+    page = browser.send(browser.get("/mailbox"), "", files)
+    assert said(files=tuple(f"file-{number}" for number in range(20))) in page.text
+    assert problems(page) == 1
+    refused = page.body.decode().partition('role="alert"')[2]
+    assert "file-20" in refused
+    assert "file-19<" not in refused
+    assert intake.objects() == 40
+
+
+def test_three_hundred_files_are_answered_and_the_first_twenty_kept(
+    intake: Intake, browser: SourceBrowser, mailbox: Page
+) -> None:
+    page = browser.send(mailbox, "hello", [(f"{number}.jpg", b"x" * 999) for number in range(300)])
+    assert page.status == 200
+    assert problems(page) == 1
+    assert intake.objects() == 21
+
+
+def test_more_parts_than_any_form_has_keep_what_arrived_whole(
+    intake: Intake, browser: SourceBrowser, mailbox: Page
+) -> None:
+    page = browser.send(mailbox, "hello", [(f"{number}", b"") for number in range(2_000)])
+    assert problems(page) == 1
+    assert intake.objects() == intake.blobs() == 21
+
+
+def test_a_file_that_is_too_large_gets_its_page_and_the_others_are_kept(
+    intake: Intake, browser: SourceBrowser, mailbox: Page
+) -> None:
+    limit = intake.place.settings.file_bytes
+    page = browser.send(mailbox, "hello", [("before", b"1"), ("large", bytes(limit + 1)), ("after", b"2")])
+    assert said(message=True, files=("before", "after")) in page.text
+    assert problems(page) == 1
+    assert wording.file_limit(limit) in page.text
+    assert "large" in page.body.decode().partition('role="alert"')[2]
+    assert intake.blobs() == intake.objects() == 3
+    assert not problems(browser.send(browser.get("/mailbox"), "", [("exact", bytes(limit))]))
+
+
+def test_what_is_thrown_away_is_read_within_a_bound(open_intake: Callable[..., Intake]) -> None:
+    """The answer comes after the bound, although the sender has far more to send."""
+    intake = open_intake(drain_bytes=2 * MIB)
+    browser = intake.browser()
+    mailbox = browser.open_new_mailbox()
+    sent = [0]
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(8 * 16):
+            sent[0] += 1
+            yield bytes(64 * KIB)
+
+    form = mailbox.form(having="files")
+    page = browser.submit(mailbox, form, {"message": "kept"}, [("files", Upload("huge", 8 * MIB, pieces))])
+    assert said(message=True) in page.text
+    assert problems(page) == 1
+    assert "huge" in page.text
+    assert intake.objects() == intake.blobs() == 1
+
+
+@pytest.mark.parametrize(("characters", "kept"), [(100_000, True), (100_001, False), (600_000, False)])
+def test_a_message_of_the_greatest_length_and_longer(
+    intake: Intake, browser: SourceBrowser, mailbox: Page, characters: int, kept: bool
+) -> None:
+    text = "ኣ" * (characters - 1) + "\n" + "." if characters == 100_001 else "ኣ" * characters
+    page = browser.send(mailbox, text, [("file", b"beside it")])
+    assert ("", text) in intake.received() if kept else intake.objects() == 1
+    assert problems(page) == (0 if kept else 1)
+    assert given_back(page) == []
+
+
+def test_a_mailbox_that_is_full_says_so_and_gives_the_text_back(open_intake: Callable[..., Intake]) -> None:
+    intake = open_intake(mailbox_bytes=600 * KIB)
+    browser = intake.browser()
+    mailbox = browser.open_new_mailbox()
+    page = browser.send(mailbox, "first", [(str(number), bytes(200 * KIB)) for number in range(4)])
+    assert said(message=True, files=("0", "1")) in page.text
+    assert problems(page) == 1
+    page = browser.send(page, "second", [("more", bytes(200 * KIB))])
+    assert problems(page) == 1
+    fill = browser.send(page, "", [(str(number), bytes(40 * KIB)) for number in range(9)])
+    page = browser.send(fill, "I do not want to type this again", [("more", bytes(9 * KIB))])
+    assert given_back(page) in ([], ["I do not want to type this again"])
+    assert intake.blobs() == intake.objects()
+    other = intake.browser()
+    assert not problems(other.send(other.open_new_mailbox(), "from somebody else")), "others have room"
+
+
+def test_a_host_that_is_full_or_a_disk_that_is_takes_nothing_and_gives_the_text_back(
+    open_intake: Callable[..., Intake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake = open_intake()
+    browser = intake.browser()
+    mailbox = browser.open_new_mailbox()
+    monkeypatch.setattr(intake.place.blobs, "free_bytes", lambda: 0)
+    page = browser.send(mailbox, "typed with care", [("file", b"data")])
+    assert problems(page) == 1
+    assert given_back(page) == ["typed with care"]
+    assert intake.blobs() == 0
+
+
+def test_without_an_intake_key_nothing_is_taken(open_intake: Callable[..., Intake]) -> None:
+    """The keys ran out: the desk has not been heard of for very long."""
+    intake = open_intake()
+    browser = intake.browser()
+    mailbox = browser.open_new_mailbox()
+    intake.clock.day += 1_000
+    fresh = browser.get(mailbox_link(browser.new_codename()))
+    assert not [form for form in fresh.forms if "message" in form.names], "the page says so beforehand"
+    page = browser.send(mailbox, "typed with care", slot=fresh.path.partition("=")[2])
+    assert problems(page) == 1
+    assert given_back(page) == ["typed with care"]
+    assert intake.blobs() == 0
+
+
+def test_no_room_on_the_disk_in_the_middle_of_a_file(
+    intake: Intake, browser: SourceBrowser, mailbox: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk takes the message and the first file, and then nothing (ENOSPC)."""
+    import errno
+
+    import store.intake.blobs
+
+    real, room = store.intake.blobs.write_all, [200 * KIB]
+
+    def write_all(descriptor: int, data: bytes) -> None:
+        room[0] -= len(data)
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, "no space")
+        real(descriptor, data)
+
+    monkeypatch.setattr(store.intake.blobs, "write_all", write_all)
+    page = browser.send(mailbox, "hello", [("fits", b"x"), ("does-not", bytes(250 * KIB)), ("nor-this", b"x")])
+    assert said(message=True, files=("fits",)) in page.text
+    assert problems(page) == 1
+    assert intake.blobs() == intake.objects() == 2
+
+
+@pytest.mark.parametrize("keep", ["in the second file", "after the last byte of it"])
+def test_what_arrived_whole_before_the_connection_broke_is_kept_and_the_next_page_says_which(
+    intake: Intake, browser: SourceBrowser, mailbox: Page, keep: str
+) -> None:
+    first, second = os.urandom(50 * KIB), os.urandom(100 * KIB)
+    cut = -60 * KIB if keep == "in the second file" else -30
+    browser.break_off(mailbox, "the message", [("first", first), ("second", second)], keep=cut)
+    page = browser.get("/mailbox")
+    expected = said(message=True, files=("first",), problems=[Problem.BROKEN_OFF], refused=["second"])
+    assert expected in page.text
+    assert expected not in browser.get("/mailbox").text, "once"
+    assert sorted(intake.received()) == sorted([("", "the message"), ("first", first)])
+    assert intake.blobs() == 2
+
+
+def test_a_message_that_arrived_whole_is_kept_though_nothing_else_came(
+    intake: Intake, browser: SourceBrowser, mailbox: Page
+) -> None:
+    head = len(b"--" + b"-" * 40)
+    browser.break_off(mailbox, "the message", [], keep=-4)
+    assert intake.objects() in (0, 1)
+    browser.break_off(mailbox, "another", [("file", bytes(999))], keep=-(999 + head + 10))
+    assert ("", "another") in intake.received()
+
+
+def test_a_break_anywhere_keeps_only_what_is_whole(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
+    """Cut at every length near where something begins or ends: nothing half is ever kept."""
+    text, data = "a message of some length", b"0123456789" * 3
+    for keep in range(1, 760, 11):
+        browser.break_off(browser.open_new_mailbox(), text, [("a", data), ("b", data)], keep=keep)
+    received = intake.received()
+    assert received
+    assert set(received) <= {("", text), ("a", data), ("b", data)}
+    assert intake.blobs() == len(received)
+
+
+def test_after_a_break_the_same_form_is_not_taken_twice(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
+    files = [("first", b"1" * 9_000), ("second", b"2" * 9_000)]
+    browser.break_off(mailbox, "the message", files, keep=-5_000)
+    again = browser.send(mailbox, "the message", files)
+    assert not problems(again)
+    assert "second" in again.text, "it says what is missing"
+    assert given_back(again) == []
+    assert intake.objects() == 2
+
+
+def test_a_form_sent_twice_is_taken_once(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
+    once = browser.send(mailbox, "the message", [("file", b"data")])
+    twice = browser.send(mailbox, "the message", [("file", b"data")])
+    assert said(message=True, files=("file",)) in once.text
+    assert said(message=True, files=("file",)) in twice.text
+    assert not problems(twice)
+    assert given_back(twice) == []
+    assert intake.objects() == 2
+    browser.send(twice, "a second one")
+    assert intake.objects() == 3
+
+
+def test_a_form_of_which_nothing_was_kept_can_be_sent_again(
+    open_intake: Callable[..., Intake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With Back, a file less, and Send: the browser may send the very same form."""
+    intake = open_intake()
+    browser = intake.browser()
+    mailbox = browser.open_new_mailbox()
+    assert problems(browser.send(mailbox, "", [("large", bytes(300 * KIB))]))
+    assert said(files=("small",)) in browser.send(mailbox, "", [("small", b"x")]).text
+    assert intake.objects() == 1
+
+
+def test_the_same_form_from_two_tabs_at_once_is_taken_once(open_intake: Callable[..., Intake]) -> None:
+    """While the first is still coming in, the second is told so and keeps its text."""
+    intake = open_intake(file_bytes=4 * MIB)
+    browser = intake.browser()
+    mailbox = browser.open_new_mailbox()
+    go_on = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield bytes(3 * MIB)
+        assert go_on.wait(60)
+        yield bytes(1)
+
+    form = mailbox.form(having="files")
+    slow = Upload("slow", 3 * MIB + 1, pieces)
+    pages: list[Page] = []
+    first = threading.Thread(
+        target=lambda: pages.append(browser.submit(mailbox, form, {"message": "once"}, [("files", slow)]))
+    )
+    first.start()
+    try:
+        intake.await_blob_bytes(1 * MIB)
+        second = browser.send(mailbox, "once")
+    finally:
+        go_on.set()
+        first.join()
+    assert given_back(second) == ["once"]
+    assert said(message=True, files=("slow",)) in pages[0].text
+    assert intake.objects() == 2
+
+
+def test_a_form_without_its_id_is_taken_each_time(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
+    for text in ("one", "two"):
+        browser.send(mailbox, text, form="")
+    assert sorted(intake.received()) == [("", "one"), ("", "two")]
+
+
+def test_an_upload_in_progress_counts_as_use(open_intake: Callable[..., Intake]) -> None:
+    """An hour of sending: the session's idle time never ends while pieces come."""
+    intake = open_intake(file_bytes=16 * MIB, mailbox_bytes=32 * MIB, bundle_bytes=64 * MIB)
+    place = intake.place
+    gate = Derivation(place.keys, TEST_KDF, place.settings, monotonic=lambda: float(intake.clock.seconds))
+    intake.app.extensions[EXTENSION] = Services(place, gate)
+    browser = intake.browser()
+    given = browser.new_codename()
+    mailbox = browser.get("/mailbox")
+
+    def pieces() -> Iterator[bytes]:
+        for piece in range(12):
+            yield bytes(MIB)
+            intake.await_blob_bytes((piece - 1) * MIB)
+            intake.clock.seconds += 5 * 60 + 1
+            assert place.sessions.load(browser.cookies["luwte"]).slots
+
+    upload = Upload("long", 12 * MIB, pieces)
+    page = browser.submit(mailbox, mailbox.form(having="files"), {"message": "long"}, [("files", upload)])
+    assert said(message=True, files=("long",)) in page.text
+    assert browser.get("/mailbox").form(having="files"), "the visit goes on"
+    assert intake.mailbox_of(words_of(given))
+
+
+def test_an_idle_visit_ends(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
+    intake.clock.seconds += intake.place.settings.session_idle_seconds
+    assert browser.get("/mailbox").form(having="files")
+    intake.clock.seconds += intake.place.settings.session_idle_seconds + 1
+    ended = browser.get("/mailbox")
+    assert not [form for form in ended.forms if "files" in form.names]
+    assert "/login" in ended.links
+
+
+def test_a_submission_of_more_than_a_day_is_refused_and_nothing_of_it_stays(open_intake: Callable[..., Intake]) -> None:
+    intake = open_intake(session_idle_seconds=10 * 86_400, file_bytes=4 * MIB)
+    browser = intake.browser()
+    mailbox = browser.open_new_mailbox()
+
+    def pieces() -> Iterator[bytes]:
+        yield bytes(3 * MIB)
+        intake.await_blob_bytes(MIB)
+        intake.clock.day += 2
+        yield bytes(1)
+
+    form = mailbox.form(having="files")
+    upload = Upload("slow", 3 * MIB + 1, pieces)
+    page = browser.submit(mailbox, form, {"message": "typed with care"}, [("files", upload)])
+    assert problems(page) == 1
+    assert given_back(page) == ["typed with care"]
+    assert intake.blobs() == 0
+
+
+def test_an_error_of_our_own_in_mid_upload_leaves_nothing_behind(
+    intake: Intake, browser: SourceBrowser, mailbox: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("store.intake.submissions.IncomingFile.finish", broken)
+    assert browser.send(mailbox, "hello", [("file", b"data")]).status == 500
+    assert intake.blobs() == intake.objects() == 0
+
+
+def test_a_large_file_in_odd_pieces_arrives_to_the_byte(open_intake: Callable[..., Intake]) -> None:
+    intake = open_intake(file_bytes=32 * MIB, mailbox_bytes=64 * MIB)
+    browser = intake.browser()
+    mailbox = browser.open_new_mailbox()
+    data = os.urandom(20 * MIB + 12_345)
+
+    def pieces() -> Iterator[bytes]:
+        for start in range(0, len(data), 99_991):
+            yield data[start : start + 99_991]
+
+    upload = Upload("video.mp4", len(data), pieces)
+    browser.submit(mailbox, mailbox.form(having="files"), {}, [("files", upload)])
+    ((name, content),) = intake.received()
+    assert name == "video.mp4"
+    assert isinstance(content, bytes)
+    assert hashlib.sha256(content).digest() == hashlib.sha256(data).digest()
