@@ -1,0 +1,116 @@
+"""The set-up that `deploy/try`, `deploy/test` and `deploy/bench` share: what is missing is named or installed, once."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NEEDS = "set_up line.txt first-package:no-such-command second-package:'/no/such/*/file' present:sh"
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout in which preparing the Python environment only writes down that it happened."""
+    (tmp_path / "deploy").mkdir()
+    shutil.copytree(ROOT / "deploy/locks", tmp_path / "deploy/locks")
+    shutil.copy(ROOT / "deploy/setup.sh", tmp_path / "deploy/setup.sh")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
+    return tmp_path
+
+
+PRETEND = """
+set -eu
+. "$(dirname "$0")/setup.sh"
+find_python() { python=pretended; }
+pretended() {
+    if [ "${2:-}" = venv ]; then
+        mkdir -p "$3/bin"
+        printf '#!/bin/sh\\necho pip >>"%s/log"\\n' "$root" >"$3/bin/python"
+        chmod +x "$3/bin/python"
+    fi
+}
+"""
+
+
+def run(checkout, script, apt_get="exit 99"):
+    programs = checkout / "bin"
+    programs.mkdir(exist_ok=True)
+    (programs / "apt-get").write_text(f"#!/bin/sh\n{apt_get}\n")
+    (programs / "apt-get").chmod(0o755)
+    command = ["sh", "-c", PRETEND + script, checkout / "deploy/test"]
+    path = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=os.environ | path)
+
+
+def test_somebody_who_is_not_root_gets_the_list_of_what_to_install(checkout):
+    done = run(checkout, f"id() {{ echo 1000; }}\n{NEEDS}")
+
+    assert done.returncode == 1
+    assert "sudo apt-get install first-package second-package\n" in done.stderr
+    assert not (checkout / ".venv").exists()
+
+
+def test_root_gets_them_installed(checkout):
+    done = run(checkout, f"id() {{ echo 0; }}\n{NEEDS}", apt_get=f'echo "$@" >>{checkout}/apt')
+
+    assert done.returncode == 0, done.stderr
+    assert (checkout / "apt").read_text().splitlines()[-1].endswith(" first-package second-package")
+    assert (checkout / ".venv/luwte-stamp").exists()
+
+
+def test_a_failed_installation_stops_everything(checkout):
+    done = run(checkout, f"id() {{ echo 0; }}\n{NEEDS}", apt_get="exit 100")
+
+    assert done.returncode == 100
+    assert not (checkout / ".venv").exists()
+
+
+def test_what_is_there_is_not_prepared_again(checkout):
+    first, second = run(checkout, "set_up line.txt"), run(checkout, "set_up line.txt")
+
+    assert "Preparing" in first.stderr
+    assert (second.returncode, second.stderr) == (0, "")
+
+
+def test_an_environment_for_tests_serves_the_line_too(checkout):
+    run(checkout, "set_up test.txt")
+
+    assert "Preparing" not in run(checkout, "set_up line.txt").stderr
+
+
+def test_changed_dependencies_are_installed_anew(checkout):
+    run(checkout, "set_up line.txt")
+    with (checkout / "deploy/locks/line.txt").open("a") as lock:
+        lock.write("# changed\n")
+
+    assert "Preparing" in run(checkout, "set_up line.txt").stderr
+
+
+def test_two_at_once_prepare_it_once(checkout):
+    done = run(checkout, "set_up line.txt & set_up line.txt & wait")
+
+    assert done.stderr.count("Preparing") == 1, done.stderr
+    assert (checkout / "log").read_text().splitlines() == ["pip", "pip"]
+
+
+def test_an_interrupted_preparation_is_done_again(checkout):
+    failed = run(
+        checkout,
+        'pretended() { [ "$2" != venv ] || { mkdir -p "$3/bin"; return 1; }; }\nset_up line.txt',
+    )
+
+    assert failed.returncode == 1
+    assert not (checkout / ".venv").exists()
+    assert run(checkout, "set_up line.txt").returncode == 0
+    assert (checkout / ".venv/luwte-stamp").exists()
+
+
+def test_without_a_new_enough_python_it_says_so(checkout):
+    script = 'set -eu\n. "$(dirname "$0")/setup.sh"\nhave() { false; }\nset_up line.txt'
+    done = subprocess.run(["sh", "-c", script, checkout / "deploy/test"], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 1
+    assert "Python 3.11 or newer is needed" in done.stderr
