@@ -40,8 +40,8 @@ class RoadSource:
 class Road:
     """Both places, paired. Nothing is kept open: each use opens what it needs."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        self._lay_out(folder, clock)
+    def __init__(self, folder: Path, clock: Clock, *, database_url: str | None = None) -> None:
+        self._lay_out(folder, clock, database_url)
         self.stick.mkdir()
         DeskPlace.create(
             self.desk_state, line_name="L", handler="Ann", passphrase=PASSPHRASE, profile=VAULT_TEST, clock=clock
@@ -58,11 +58,11 @@ class Road:
     def reopen(cls, folder: Path, clock: Clock) -> Self:
         """The places in this folder, made before; a copy of a folder serves too."""
         road = cls.__new__(cls)
-        road._lay_out(folder, clock)
+        road._lay_out(folder, clock, None)
         return road
 
-    def _lay_out(self, folder: Path, clock: Clock) -> None:
-        self.clock = clock
+    def _lay_out(self, folder: Path, clock: Clock, database_url: str | None) -> None:
+        self.clock, self._database_url = clock, database_url
         self.host_state, self.desk_state, self.stick = folder / "host", folder / "desk", folder / "stick"
         self._runtime = folder / "runtime"
 
@@ -71,7 +71,9 @@ class Road:
         return DeskPlace.open(self.desk_state, key, clock=self.clock, test_profile=VAULT_TEST)
 
     def host(self, state: Path | None = None) -> IntakePlace:
-        return IntakePlace.open(state or self.host_state, clock=self.clock, runtime=self._runtime)
+        return IntakePlace.open(
+            state or self.host_state, database_url=self._database_url, clock=self.clock, runtime=self._runtime
+        )
 
 
 def submit(host: IntakePlace, source: RoadSource, text: str, files: dict[str, bytes] | None = None) -> None:
