@@ -64,7 +64,7 @@ class PostgreSQL:
             )
         while self._process.poll() is None:
             try:
-                psycopg.connect(self._conninfo("postgres")).close()
+                psycopg.connect(self._conninfo).close()
             except psycopg.OperationalError:
                 time.sleep(0.02)  # asked again until it answers or has ended
             else:
@@ -91,15 +91,15 @@ class PostgreSQL:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def new_database(self) -> str:
-        """The URL of an empty database."""
+        """The URL of an empty database: a schema of its own, which takes a hundredth of the time."""
         name = f"t{next(self._numbers)}"
-        with psycopg.connect(self._conninfo("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return f"postgresql+psycopg://{USER}@/{name}?host={self.folder}"
+        with psycopg.connect(self._conninfo) as connection:
+            connection.execute(f"CREATE SCHEMA {name}")
+        return f"postgresql+psycopg://{USER}@/postgres?host={self.folder}&options=-csearch_path%3D{name}"
 
     def connect(self, url: str) -> psycopg.Connection:
         """A look at a database past all of our code."""
-        return psycopg.connect(self._conninfo(make_url(url).database or ""))
+        return psycopg.connect(self._conninfo, options=str(make_url(url).query["options"]))
 
     @contextmanager
     def with_room_for(self, size: int) -> Iterator[None]:
@@ -113,8 +113,9 @@ class PostgreSQL:
             self._end(signal.SIGINT)
             self.start()
 
-    def _conninfo(self, name: str) -> str:
-        return f"host={self.folder} user={USER} dbname={name}"
+    @property
+    def _conninfo(self) -> str:
+        return f"host={self.folder} user={USER} dbname=postgres"
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
