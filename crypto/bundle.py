@@ -99,6 +99,13 @@ class BundleReader:
             for _ in pieces:
                 raise RuntimeError("an object was not read to its end")
 
+    def read_through(self) -> None:
+        """Check the whole bundle and keep nothing of it, in place of `objects` and `finish`."""
+        for _, pieces in self.objects():
+            for _ in pieces:
+                pass
+        self.finish()
+
     def finish(self) -> None:
         """Check the padding up to the genuine end of the file. Only now is the bundle whole."""
         used = self._used

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Final
 from store.clock import SECONDS_A_DAY
 
 TEMPORARY_SUFFIX: Final = ".part"
+_LARGE: Final = 16 << 20
+_WRITE_BACK_PAUSE: Final = 0.02  # seconds
 
 
 class LockedError(Exception):
@@ -32,11 +35,7 @@ def write_whole(path: Path, pieces: Iterable[bytes], *, mode: int = 0o600) -> No
     """
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            for piece in pieces:
-                write_all(file.fileno(), piece)
-            os.fsync(file.fileno())
+        write_durably(temporary, pieces, os.O_TRUNC, mode=mode)
         os.rename(temporary, path)
         sync_folder(path.parent)
     except BaseException:
@@ -50,6 +49,79 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def write_durably(path: Path, pieces: Iterable[bytes | memoryview], flag: int, *, mode: int = 0o600) -> None:
+    """Write a file and wait until it is on disk; `flag` is os.O_EXCL or os.O_TRUNC. After an error, what stands there is
+    for the caller to remove."""
+    file = DurableFile(path, flag, mode)
+    try:
+        for piece in pieces:
+            file.write(piece)
+        file.finish()
+    finally:
+        file.close()
+
+
+class DurableFile:
+    """A file on its way to disk. A large one is brought there while it grows, so that `finish` is short.
+
+    `finish` returns once all of it is on disk, and raises what the disk refused meanwhile. `close` may follow any error,
+    and itself.
+    """
+
+    def __init__(self, path: Path, flag: int, mode: int = 0o600) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag | os.O_NOFOLLOW, mode)
+        self._length = 0
+        self._write_back: _WriteBack | None = None
+
+    def write(self, data: bytes | memoryview) -> None:
+        write_all(self._descriptor, data)
+        self._length += len(data)
+        if self._write_back is None and self._length >= _LARGE:
+            self._write_back = _WriteBack(self._descriptor)
+
+    def finish(self) -> None:
+        self._end_write_back()
+        os.fsync(self._descriptor)
+        self.close()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._end_write_back()
+        # Once: a second time the number may be another file's, or somebody's connection.
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _end_write_back(self) -> None:
+        write_back, self._write_back = self._write_back, None
+        if write_back is not None:
+            write_back.end()
+
+
+class _WriteBack:
+    """Brings a file to disk while it is written. The system tells a write error once: when told here, `end` raises it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._error: OSError | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="write-back", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        try:
+            while not self._ended.wait(_WRITE_BACK_PAUSE):
+                os.fdatasync(self._descriptor)
+        except OSError as error:
+            self._error = error
 
 
 def remove_whole(path: Path) -> None:

@@ -83,18 +83,22 @@ class Importer:
             raise DeskError(f"{path} cannot be read: {error.strerror}") from error
         with untrusted_file, OpenedAhead(keys.bundle, untrusted_file) as chunks:
             reader = BundleReader(iter(chunks), keys.paired.verify_key, line=keys.line, direction=Direction.COLLECT)
-            gap = self._place(path, reader.manifest, accept_gap=accept_gap)
+            gap = self._place(path, reader, accept_gap=accept_gap)
             if gap is None:
                 return ImportReport(reader.manifest.number, already_had=True)
             return self._take(reader, chunks, keys.line, gap)
 
-    def _place(self, path: Path, manifest: Manifest, *, accept_gap: bool) -> range | None:
+    def _place(self, path: Path, reader: BundleReader, *, accept_gap: bool) -> range | None:
         """The numbers that are skipped over, none as a rule; or None for a bundle that was taken in before."""
+        manifest = reader.manifest
         with self._database.reading() as connection:
             tip = _tip(connection)
             if place(tip, manifest, accept_gap=accept_gap) is Placement.PAST:
                 before = connection.scalar(select(CollectRow.sha256).where(CollectRow.number == manifest.number))
-                same_as_before(manifest.number, file_sha256(path) or b"", before)
+                sha256 = file_sha256(path) or b""
+                if sha256 != before:
+                    reader.read_through()  # a copy that the stick damaged is no fork
+                same_as_before(manifest.number, sha256, before)
                 return None
             check_acknowledgement(manifest.acknowledged, lambda number: _made(connection, number))
         return range(tip.number + 1, manifest.number)

@@ -10,7 +10,7 @@ from typing import Final
 
 from store.desk.errors import DeskError, NoSpaceError
 from store.desk.file_names import numbered
-from store.files import sync_folder, write_all
+from store.files import sync_folder, write_durably
 
 _MOST_TRIES: Final = 10_000
 
@@ -27,11 +27,7 @@ def save_content(folder: Path, safe_name: str, pieces: Iterable[bytes]) -> Path:
     temporary = folder / f".luwte-{secrets.token_hex(8)}.part"
     try:
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(descriptor, "wb", buffering=0) as file:
-                for piece in pieces:
-                    write_all(file.fileno(), piece)
-                os.fsync(file.fileno())
+            write_durably(temporary, pieces, os.O_EXCL)
             path = _claim(temporary, folder, safe_name)
         finally:
             with suppress(OSError):

@@ -17,7 +17,7 @@ from crypto.sealed_object import Kind, ObjectHeader, ObjectReader
 from crypto.xwing import Identity
 from store.desk.file_types import LOOKED_AT, tell_type
 from store.desk.stored import StoredFiles
-from store.files import write_all
+from store.files import write_durably
 
 LARGEST_MESSAGE: Final = 4 * 1024 * 1024  # sealed; 100,000 characters take less than 420 KB
 
@@ -116,13 +116,7 @@ class Taker:
     def _stage(self, pieces: Pieces) -> str:
         name = self._stored.new_name()
         self.staged.append(name)
-        descriptor = os.open(self._stored.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            for piece in pieces:
-                write_all(descriptor, piece)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        write_durably(self._stored.path(name), pieces, os.O_EXCL)
         return name
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,14 +9,12 @@ from typing import Final, Protocol
 
 from sqlalchemy import Executable, delete, insert, select
 
-from store.files import TEMPORARY_SUFFIX, flatten_times, remove_whole, sync_folder, write_all
+from store.files import TEMPORARY_SUFFIX, DurableFile, flatten_times, remove_whole, sync_folder
 from store.intake.database import Database
 from store.intake.errors import NoSpaceError
 from store.intake.tables import BlobChunk
 
 _PIECE: Final = 1 << 20
-_LARGE: Final = 16 << 20
-_WRITE_BACK_PAUSE: Final = 0.02  # seconds
 
 
 class MissingBlobError(Exception):
@@ -108,23 +105,16 @@ class _FileWriter:
     def __init__(self, path: Path, day: int) -> None:
         self._path, self._day = path, day
         self._stands_at = path.with_name(path.name + TEMPORARY_SUFFIX)
-        self._length = 0
-        self._write_back: _WriteBack | None = None
         with _space_errors():
-            self._descriptor = os.open(self._stands_at, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            self._file = DurableFile(self._stands_at, os.O_TRUNC)
 
     def write(self, data: bytes) -> None:
         with _space_errors():
-            write_all(self._descriptor, data)
-        self._length += len(data)
-        if self._write_back is None and self._length >= _LARGE:
-            self._write_back = _WriteBack(self._descriptor)
+            self._file.write(data)
 
     def finish(self) -> None:
         with _space_errors():
-            self._end_write_back()
-            os.fsync(self._descriptor)
-            self._close()
+            self._file.finish()
             flatten_times(self._stands_at, self._day)
             self._stands_at = self._stands_at.rename(self._path)
             sync_folder(self._path.parent)
@@ -132,51 +122,11 @@ class _FileWriter:
 
     def abort(self) -> None:
         with suppress(OSError):
-            self._end_write_back()
-        with suppress(OSError):
-            self._close()
+            self._file.close()
         with suppress(OSError):
             self._stands_at.unlink()
         with suppress(OSError):
             flatten_times(self._path.parent, self._day)
-
-    def _close(self) -> None:
-        """Once: a second time the number may be another upload's file, or somebody's connection."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def _end_write_back(self) -> None:
-        write_back, self._write_back = self._write_back, None
-        if write_back is not None:
-            write_back.end()
-
-
-class _WriteBack:
-    """Brings a large file to disk while it is written, so that its last fsync does not keep the sender waiting.
-
-    The system tells a write error once: when it is told here, `end` raises it.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._error: OSError | None = None
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="write-back", daemon=True)
-        self._thread.start()
-
-    def end(self) -> None:
-        self._ended.set()
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _work(self) -> None:
-        try:
-            while not self._ended.wait(_WRITE_BACK_PAUSE):
-                os.fdatasync(self._descriptor)
-        except OSError as error:
-            self._error = error
 
 
 class RowBlobs:

@@ -96,7 +96,7 @@ class Deliverer:
             chain.check_acknowledgement(manifest.acknowledged, lambda number: made_hash(session, number))
             if placement is Placement.PAST:
                 before = session.get(InBundle, manifest.number)
-                _read_through(bundle)
+                bundle.read_through()
                 chain.same_as_before(manifest.number, reader.digest.digest(), before.sha256 if before else None)
                 return DeliverReport(manifest.number, already_had=True)
         try:
@@ -194,11 +194,3 @@ def _forget_acknowledged(session: Session, number: int) -> list[bytes]:
     session.execute(delete(Grave).where(Grave.bundle <= number))
     session.execute(update(OutBundle).where(OutBundle.number <= number).values(acknowledged=True))
     return blob_ids
-
-
-def _read_through(bundle: BundleReader) -> None:
-    """To its verified end, so that the whole file is hashed."""
-    for _entry, pieces in bundle.objects():
-        for _ in pieces:
-            pass
-    bundle.finish()

@@ -203,9 +203,9 @@ def test_no_room_on_the_disk_in_the_middle_of_a_file(
     """The disk takes the message and the first file, and then nothing (ENOSPC)."""
     import errno
 
-    import store.intake.blobs
+    import store.files
 
-    real, room = store.intake.blobs.write_all, [200 * KIB]
+    real, room = store.files.write_all, [200 * KIB]
 
     def write_all(descriptor: int, data: bytes) -> None:
         room[0] -= len(data)
@@ -213,7 +213,7 @@ def test_no_room_on_the_disk_in_the_middle_of_a_file(
             raise OSError(errno.ENOSPC, "no space")
         real(descriptor, data)
 
-    monkeypatch.setattr(store.intake.blobs, "write_all", write_all)
+    monkeypatch.setattr(store.files, "write_all", write_all)
     page = browser.send(mailbox, "hello", [("fits", b"x"), ("does-not", bytes(250 * KIB)), ("nor-this", b"x")])
     assert said(message=True, files=("fits",)) in page.text
     assert problems(page) == 1

@@ -57,6 +57,18 @@ def test_the_same_bundle_twice_changes_nothing(desk: DeskPlace, host: PaperHost)
     assert desk.inbox.sources() == before
 
 
+def test_a_damaged_copy_of_a_bundle_that_is_here_is_refused_without_alarm(desk: DeskPlace, host: PaperHost) -> None:
+    path = host.collect([host.message(PaperSource(), "hello")])
+    desk.importing.import_bundle(path)
+    whole = path.read_bytes()
+    for damaged in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[:-70_000], whole + b"x"):
+        path.write_bytes(damaged)
+        with pytest.raises(CryptoError) as caught:
+            desk.importing.import_bundle(path)
+        assert not isinstance(caught.value, ForkError)
+    assert desk.journal.alarms() == []
+
+
 def test_an_object_that_comes_in_two_bundles_is_kept_once(desk: DeskPlace, host: PaperHost) -> None:
     source = PaperSource()
     twice = [host.message(source, "once"), host.file(source, "a.txt", b"once")]
