@@ -1,9 +1,7 @@
 """Killed at any instruction of collect, import, export and deliver, two hundred times: nothing is lost or doubled."""
 
-import os
 import random
 import secrets
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from store.clock import SystemClock
+from tests.support.kill import run_and_kill
 from tests.support.road import (
     Road,
     RoadSource,
@@ -55,25 +54,8 @@ class Carrier:
     def killed(self, step: Callable[[Callable[[], None]], None]) -> None:
         """Run a step in a child and kill it at a random moment within the step's usual time."""
         delay = self._chance.uniform(0, self._usual[step.__name__])
-        heard, said = os.pipe()
-        child = os.fork()
-        if child == 0:
-            # Nothing of the test runner may run in the child, whatever happens.
-            try:
-                step(lambda: os.close(said))
-                os._exit(0)
-            finally:
-                os._exit(1)
-        os.close(said)
-        os.read(heard, 1)  # returns when the child has opened its place and begins
-        os.close(heard)
-        time.sleep(delay)  # the moment of the kill, not a wait for something to happen
-        os.kill(child, signal.SIGKILL)
-        status = os.waitpid(child, 0)[1]
-        if os.WIFSIGNALED(status):
+        if run_and_kill(step, delay):
             self.kills[step.__name__] += 1
-        else:
-            assert os.WEXITSTATUS(status) == 0, f"{step.__name__} failed by itself"
 
     def _collect(self, ready: Callable[[], None]) -> None:
         host = self._road.host()

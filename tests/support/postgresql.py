@@ -101,6 +101,13 @@ class PostgreSQL:
         """A look at a database past all of our code."""
         return psycopg.connect(self._conninfo, options=str(make_url(url).query["options"]))
 
+    def wait_until_alone(self) -> None:
+        """Until nobody is connected: the server may still be finishing what a killed process had asked of it."""
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL AND pid <> pg_backend_pid()"
+        with psycopg.connect(self._conninfo, autocommit=True) as connection:
+            while connection.execute(query).fetchone() != (0,):
+                time.sleep(0.01)  # asked again until it is so
+
     @contextmanager
     def with_room_for(self, size: int) -> Iterator[None]:
         """Restarted so that none of its files can grow beyond `size` bytes; afterwards as before."""

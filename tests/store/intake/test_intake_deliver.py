@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from crypto.age import seal
 from crypto.bundle import LARGEST_MANIFEST
 from crypto.chain import ForkError, GapError
 from crypto.manifest import ChainPosition, Direction
@@ -256,8 +257,6 @@ def test_padding_that_is_wrong_is_refused(host: IntakePlace, line: Line) -> None
 
 
 def test_a_manifest_longer_than_allowed_is_refused_before_it_is_read(host: IntakePlace, line: Line) -> None:
-    from crypto.age import seal
-
     path = line.desk.stick / "long.age"
     payload = b"LUWTEbd1" + (LARGEST_MANIFEST + 1).to_bytes(4, "big") + bytes(200_000)
     path.write_bytes(seal(line.desk.host_card.bundle_recipient, payload))
