@@ -37,6 +37,11 @@ def sentences(refused: tuple[type[Exception], ...], others: tuple[type[Exception
         fail(f"{error.filename or 'a file'}: {error.strerror}")
 
 
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def read_card(path: Path) -> str:
     """A card's text; far more than a card is not read."""
     try:

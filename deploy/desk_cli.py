@@ -9,7 +9,7 @@ from typing import TextIO
 import click
 
 from crypto.errors import CryptoError
-from deploy.command import STATE, fail, read_card, sentences, show_fingerprint
+from deploy.command import STATE, count, fail, read_card, sentences, show_fingerprint
 from store.desk import passphrases, vault
 from store.desk.errors import DeskError, PairingError
 from store.desk.place import DeskPlace
@@ -106,7 +106,7 @@ def import_(state: Path, file: Path, accept_gap: bool, passphrase_file: TextIO |
     if report.already_had:
         click.echo(f"Bundle {report.number} was taken in before. Nothing changed.")
         return
-    click.echo(f"Took in bundle {report.number}: {report.messages} messages, {report.files} files.")
+    click.echo(f"Took in bundle {report.number}: {count(report.messages, 'message')}, {count(report.files, 'file')}.")
     if report.damaged:
         click.echo(f"{report.damaged} could not be opened; they are listed as damaged.")
     for alarm in report.alarms:
@@ -124,7 +124,8 @@ def export(state: Path, to: Path, passphrase_file: TextIO | None) -> None:
         report = place.exporting.export(to)
     if report.made:
         numbers = ", ".join(map(str, report.made))
-        click.echo(f"Made bundle {numbers} with {report.replies} replies and {report.certificates} intake keys.")
+        replies, keys = count(report.replies, "reply", "replies"), count(report.certificates, "intake key")
+        click.echo(f"Made bundle {numbers} with {replies} and {keys}.")
     else:
         click.echo("Nothing new.")
     for name in report.written:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from crypto.epoch import EpochChoice, Standing
-from deploy.command import STATE, read_card, sentences, show_fingerprint
+from deploy.command import STATE, count, read_card, sentences, show_fingerprint
 from deploy.intake_config import ConfigurationError, load_configuration
 from store.files import LockedError
 from store.intake.errors import BundleRefusedError, IntakeError
@@ -74,7 +74,7 @@ def collect(state: Path, to: Path) -> None:
     with _sentences(), _opened(state) as place:
         report = place.collector.collect(to)
     if report.made:
-        click.echo(f"Made bundle {_numbers(report.made)} with {report.objects} sealed objects.")
+        click.echo(f"Made bundle {_numbers(report.made)} with {count(report.objects, 'sealed object')}.")
     else:
         click.echo("Nothing new.")
     for path in report.files:
@@ -95,11 +95,11 @@ def deliver(state: Path, file: Path, accept_gap: bool) -> None:
     if report.already_had:
         click.echo(f"Bundle {report.number} was taken in before. Nothing changed.")
         return
-    click.echo(f"Took in bundle {report.number}: {report.replies} replies, {report.intake_keys} intake keys.")
+    replies, keys = count(report.replies, "reply", "replies"), count(report.intake_keys, "intake key")
+    click.echo(f"Took in bundle {report.number}: {replies}, {keys}.")
     if report.deleted:
-        click.echo(
-            f"The desk has everything up to bundle {report.acknowledged}: {report.deleted} sealed objects deleted here."
-        )
+        deleted = count(report.deleted, "sealed object")
+        click.echo(f"The desk has everything up to bundle {report.acknowledged}: {deleted} deleted here.")
 
 
 @main.command()
@@ -112,7 +112,9 @@ def status(state: Path) -> None:
         show_fingerprint("intake host", place.host_card.fingerprint)
     click.echo(f"Intake: {'open' if now.is_open else 'CLOSED'}")
     click.echo(f"Intake keys: {_standing(now.keys)}")
-    click.echo(f"Waiting for collect: {now.waiting_objects} sealed objects, {now.waiting_bytes / _MIB:.1f} MiB")
+    click.echo(
+        f"Waiting for collect: {count(now.waiting_objects, 'sealed object')}, {now.waiting_bytes / _MIB:.1f} MiB"
+    )
     click.echo(f"Bundles not acknowledged: {_numbers(now.unacknowledged_bundles) or 'none'}")
     click.echo(f"Last bundle from the desk: {now.last_dispatch or 'none'}")
     click.echo(f"Replies waiting for sources: {now.replies}")

@@ -182,8 +182,8 @@ def test_carry_goes_both_ways_while_the_line_runs(state):
         said = subprocess.run([TRY, "--state", state, "--carry"], capture_output=True, text=True, timeout=120)
 
         assert said.returncode == 0, said.stderr
-        assert "1 messages" in said.stdout
-        assert "1 sealed objects deleted here" in said.stdout
+        assert "1 message," in said.stdout
+        assert "1 sealed object deleted here" in said.stdout
     finally:
         end(process)
 
