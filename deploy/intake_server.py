@@ -2,23 +2,30 @@
 
 import ipaddress
 import os
+import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from logging import Logger as StandardLogger
 from pathlib import Path
 from typing import Any
 
+import flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.http import wsgi
+from gunicorn.http.errors import ParseException
+from gunicorn.workers.gthread import ThreadWorker
 
 from deploy.intake_config import load_configuration
-from source_interface import create_app
+from source_interface import create_app, headers
+from source_interface.page import fill
 from store.files import exclusively
 from store.intake.place import IntakePlace
 
 _OPTIONS = {
     "workers": 2,
-    "worker_class": "gthread",
     "threads": 24,
     "keepalive": 0,  # one request a connection: nothing of one request can be mistaken for the next one's
     "worker_tmp_dir": "/dev/shm",  # noqa: S108 - the heartbeat's file must not wait for a disk
@@ -51,6 +58,39 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
         """Debug messages name requests."""
 
 
+class QuietResponse(wsgi.Response):  # type: ignore[misc]  # gunicorn ships no types
+    """Says neither what serves here nor what this computer's clock shows: both help to tell computers apart."""
+
+    def default_headers(self) -> list[str]:
+        return [line for line in super().default_headers() if not line.startswith(("Server:", "Date:"))]
+
+
+class QuietWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """Threads, whose answers are the application's or a fixed refusal."""
+
+    def init_process(self) -> None:
+        wsgi.Response = QuietResponse  # gunicorn has no setting for it
+        super().init_process()
+
+    def handle_error(self, _request: object, client: socket.socket, _address: object, error: BaseException) -> None:
+        """gunicorn's own answer would repeat what was asked, in a size of its own."""
+        if not isinstance(error, ParseException):
+            self.log.exception("")
+        with suppress(OSError):
+            client.sendall(refusal())
+
+
+@cache
+def refusal() -> bytes:
+    """The whole answer to what is no proper request, of the size of every page."""
+    style = "body{font-family:sans-serif}"
+    text = "<h1>We could not read that</h1><p>Nothing was taken. Please try again.</p>"
+    response = flask.Response(fill(f"<!doctype html><title>-</title><style>{style}</style>{text}"))
+    headers.secure(response, headers.content_security_policy(style))
+    lines = ["HTTP/1.1 400 Bad Request", "Connection: close", *(f"{name}: {value}" for name, value in response.headers)]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + response.get_data()
+
+
 class IntakeServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     """Serves one intake host. Each worker opens the place for itself, after forking."""
 
@@ -63,6 +103,7 @@ class IntakeServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no 
             self.cfg.set(name, value)
         self.cfg.set("bind", self._bind)
         self.cfg.set("logger_class", QuietLogger)
+        self.cfg.set("worker_class", QuietWorker)
         self.cfg.set("when_ready", lambda _server: self._ready())
 
     def load(self) -> Any:
