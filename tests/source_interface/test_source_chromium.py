@@ -1,0 +1,210 @@
+"""A person's way through the pages in a real browser without JavaScript: by clicking, on a telephone's and a desk's screen."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.source_interface.conftest import Intake
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+WIDTHS = (360, 1280)
+WORD = "Donaudampfschifffahrtsgesellschaftskapitänswitwenversicherung" * 4
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",  # tests may run as root
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+
+
+class Person:
+    """Clicks and types; after each page, looks whether it fits every screen in both directions."""
+
+    def __init__(self, driver: webdriver.Chrome, intake: Intake, asked: list[str]) -> None:
+        self.driver, self.intake, self.asked = driver, intake, asked
+        self.pages = 0
+
+    def open(self, path: str) -> None:
+        self.driver.get(self.intake.url + path)
+        self._look()
+
+    def find(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def click(self, selector: str) -> None:
+        self.find(selector).click()
+        self._look()
+
+    @property
+    def text(self) -> str:
+        return self.find("main").text
+
+    def _look(self) -> None:
+        self.pages += 1
+        assert not overflows(self.driver), self.driver.current_url
+
+
+def overflows(driver: webdriver.Chrome) -> list[str]:
+    """Where the page shown is wider than the screen: at which width, in which direction."""
+    found = []
+    for width in WIDTHS:
+        screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        for direction in ("rtl", "ltr"):
+            root = driver.execute_cdp_cmd("DOM.getDocument", {"depth": 1})["root"]
+            html = next(child for child in root["children"] if child["nodeName"] == "HTML")
+            turned = {"nodeId": html["nodeId"], "name": "dir", "value": direction}
+            driver.execute_cdp_cmd("DOM.setAttributeValue", turned)
+            metrics = driver.execute_cdp_cmd("Page.getLayoutMetrics", {})
+            if metrics["cssContentSize"]["width"] > width:
+                found.append(f"{width} {direction}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("chromium and chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    service = webdriver.ChromeService(DRIVER, log_output=os.devnull)
+    driver = webdriver.Chrome(options, service)
+    driver.set_page_load_timeout(60)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def person(driver: webdriver.Chrome, open_intake: Callable[..., Intake]) -> Person:
+    intake, asked = open_intake(), []
+    inner = intake.app.wsgi_app
+
+    def recording(environ: dict[str, str], start: Callable) -> Iterable[bytes]:
+        asked.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+        return inner(environ, start)
+
+    intake.app.wsgi_app = recording
+    driver.delete_all_cookies()
+    said(driver)
+    return Person(driver, intake, asked)
+
+
+def said(driver: webdriver.Chrome) -> tuple[list[str], set[str]]:
+    """The console's messages, and where requests of pages went, since the last look."""
+    console = [entry["message"] for entry in driver.get_log("browser")]
+    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    requests = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    return console, {urlsplit(url).netloc or urlsplit(url).scheme for url in requests}
+
+
+def test_scripts_do_not_run_here(driver: webdriver.Chrome) -> None:
+    """The browser of these tests is what it claims to be."""
+    driver.get("data:text/html,<title>before</title><script>document.title='after'</script>")
+    assert driver.title == "before"
+
+
+def test_a_page_that_is_too_wide_would_be_noticed(driver: webdriver.Chrome) -> None:
+    head = "<!doctype html><meta name=viewport content='width=device-width,initial-scale=1'>"
+    driver.get(f"data:text/html,{head}<div style='width:900px'>wide</div>")
+    assert overflows(driver) == ["360 rtl", "360 ltr"]
+
+
+def test_the_whole_way_by_clicking(person: Person, tmp_path: Path) -> None:
+    photo, large = tmp_path / f"{WORD[:200]}.jpg", tmp_path / ("x" * 200)
+    photo.write_bytes(os.urandom(70_000))
+    large.write_bytes(bytes(300_000))
+
+    person.open("/")
+    person.click('form[action="/codename"] button')
+    words = [item.text for item in person.driver.find_elements(By.CSS_SELECTOR, "ol.codename li")]
+    assert len(words) == 7
+    person.click('a[href^="/mailbox"]')
+    person.find("textarea[name=message]").send_keys(f"What happened.\n\n{WORD}")
+    person.find("input[type=file]").send_keys(f"{photo}\n{large}")
+    person.click('form[action="/mailbox"] button')
+    assert person.driver.find_elements(By.CSS_SELECTOR, "[role=alert]"), "the large file"
+    person.click('form[action="/leave"] button')
+
+    names = dict(person.intake.received())
+    assert names[""] == f"What happened.\n\n{WORD}"
+    assert names[photo.name] == photo.read_bytes()
+    person.intake.reply("a first answer", f"{WORD}\nhttps://{'long-address.' * 20}example/\n" + "نحن نقرأ " * 1_200)
+
+    person.open("/")
+    person.click('a[href="/login"]')
+    person.find("[name=codename]").send_keys(f"{words[0]} {words[1]} zookeper")
+    person.click('form[action="/login"] button')
+    field = person.find("[name=codename]")
+    field.clear()
+    field.send_keys("  " + "-".join(words).upper())
+    person.click('form[action="/login"] button')
+    assert WORD in person.text
+    assert not person.driver.find_elements(By.CSS_SELECTOR, 'main a[href^="http"]')
+    person.click('a[href*="page=2"]')
+    person.click("input[name=what][value=reply] ~ input ~ button")
+    assert "a first answer" in person.text
+    assert WORD not in person.text
+    for what in ("all", "mailbox"):
+        person.find(f"input[name=what][value={what}] ~ button").click()
+        person.pages += 1
+        person.click("input[name=sure] ~ button")
+    assert person.intake.mailbox_of(words) is None
+    person.click('form[action="/leave"] button')
+    person.click('main a[href="/"]')
+
+    console, asked = said(person.driver)
+    assert console == []
+    assert asked <= {f"127.0.0.1:{person.intake.port}", "data"}
+    assert len(person.asked) == person.pages, "one request a page, no icon, no style, nothing else"
+
+
+def test_every_other_page_fits_the_screen_too(person: Person) -> None:
+    """Errors, refusals and long unbroken words."""
+    person.open("/login")
+    for typed in (WORD[:60], "zoology", "x" * 999, "abacus abdomen abdominal abide abiding ability ablaze"):
+        field = person.find("[name=codename]")
+        field.clear()
+        field.send_keys(typed)
+        person.click('form[action="/login"] button')
+    person.open("/nothing/" + WORD)
+    person.open("/mailbox")
+    person.open("/")
+    person.click('form[action="/codename"] button')
+    person.click('a[href^="/mailbox"]')
+    person.find("textarea[name=message]").send_keys(WORD)
+    person.driver.delete_all_cookies()
+    person.click('form[action="/mailbox"] button')
+    assert WORD in person.driver.page_source, "the form was stale, and the text is given back"
+    console, asked = said(person.driver)
+    assert not [message for message in console if "404" not in message]
+    assert asked <= {f"127.0.0.1:{person.intake.port}", "data"}
+    assert len(person.asked) == person.pages
+
+
+def test_nothing_of_a_visit_stays_in_the_browser_after_leaving(person: Person) -> None:
+    person.open("/")
+    person.click('form[action="/codename"] button')
+    first = person.driver.get_cookies()
+    assert [(cookie["name"], cookie["httpOnly"], cookie["sameSite"]) for cookie in first] == [("luwte", True, "Strict")]
+    assert "expiry" not in first[0]
+    person.click('form[action="/leave"] button')
+    assert person.driver.get_cookies()[0]["value"] != first[0]["value"]
+    person.driver.back()
+    assert not person.driver.find_elements(By.CSS_SELECTOR, "ol.codename li"), "Back shows no codename"
