@@ -99,6 +99,7 @@ class Deliverer:
                 bundle.read_through()
                 chain.same_as_before(manifest.number, reader.digest.digest(), before.sha256 if before else None)
                 return DeliverReport(manifest.number, already_had=True)
+            _refuse_known(session, manifest)
         try:
             # Replies are put to rest before the one transaction that makes them known: a crash leaves only leftovers.
             self._rest_replies(bundle)
@@ -155,7 +156,7 @@ class Deliverer:
     def _add_replies(self, session: Session, manifest: Manifest) -> list[bytes]:
         """Replies to a mailbox that the source has erased are not kept."""
         refs = {entry.mailbox_ref for entry in manifest.objects}
-        known = set(session.scalars(select(Mailbox.ref).where(Mailbox.ref.in_(refs)))) if refs else set()
+        known = refs.intersection(session.scalars(select(Mailbox.ref)))
         unwanted = []
         for position, entry in enumerate(manifest.objects):
             if entry.mailbox_ref in known:
@@ -170,6 +171,14 @@ class Deliverer:
             else:
                 unwanted.append(entry.object_id)
         return unwanted
+
+
+def _refuse_known(session: Session, manifest: Manifest) -> None:
+    """A refused bundle's blobs are deleted again: none may be one that was here before."""
+    new = {entry.object_id for entry in manifest.objects}
+    for column in (Reply.reply_id, SubmittedObject.object_id):
+        if not new.isdisjoint(session.scalars(select(column))):
+            raise MalformedError("an object has the id of one that is here already")
 
 
 def _apply_tombstones(session: Session, manifest: Manifest) -> list[bytes]:

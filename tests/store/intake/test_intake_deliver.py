@@ -251,6 +251,16 @@ def test_one_reply_listed_twice_is_refused(host: IntakePlace, line: Line) -> Non
     refused(line, host, line.desk.dispatch([reply, reply], keep_tip=True))
 
 
+def test_an_id_that_is_taken_is_refused_and_what_has_it_stays(host: IntakePlace, line: Line) -> None:
+    (reply,) = answers(line, host, "one")
+    host.deliverer.deliver(line.desk.dispatch([reply], acknowledged=ChainPosition.beginning()))
+    refused(line, host, line.desk.dispatch([reply], keep_tip=True))
+    sent = next(iter(blob_ids(host) - {reply.entry.object_id}))
+    other = line.desk.reply(SOURCE.identity.recipient, mailbox(host, SOURCE), "two", object_id=sent)
+    refused(line, host, line.desk.dispatch([other], keep_tip=True))
+    assert replies_at_host(host, SOURCE) == {"one": 1}
+
+
 def test_padding_that_is_wrong_is_refused(host: IntakePlace, line: Line) -> None:
     for padding in (b"", bytes(100), b"x" * 1_000_000, bytes(3_000_000)):
         refused(line, host, line.desk.dispatch(answers(line, host, "one"), padding=padding, keep_tip=True))
