@@ -95,17 +95,19 @@ class PostgreSQL:
         name = f"t{next(self._numbers)}"
         with psycopg.connect(self._conninfo) as connection:
             connection.execute(f"CREATE SCHEMA {name}")
-        return f"postgresql+psycopg://{USER}@/postgres?host={self.folder}&options=-csearch_path%3D{name}"
+        options = f"options=-csearch_path%3D{name}&application_name={name}"
+        return f"postgresql+psycopg://{USER}@/postgres?host={self.folder}&{options}"
 
     def connect(self, url: str) -> psycopg.Connection:
         """A look at a database past all of our code."""
         return psycopg.connect(self._conninfo, options=str(make_url(url).query["options"]))
 
-    def wait_until_alone(self) -> None:
-        """Until nobody is connected: the server may still be finishing what a killed process had asked of it."""
-        query = "SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL AND pid <> pg_backend_pid()"
+    def wait_until_unused(self, url: str) -> None:
+        """Until nobody is connected to it: the server may still be finishing what a killed process had asked of it."""
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+        name = str(make_url(url).query["application_name"])
         with psycopg.connect(self._conninfo, autocommit=True) as connection:
-            while connection.execute(query).fetchone() != (0,):
+            while connection.execute(query, (name,)).fetchone() != (0,):
                 time.sleep(0.01)  # asked again until it is so
 
     @contextmanager

@@ -70,7 +70,7 @@ def test_a_killed_submission_is_there_whole_or_not_at_all(
             promised.add(number)
         os.close(saw)
         if line.database_url:
-            request.getfixturevalue("postgresql").wait_until_alone()
+            request.getfixturevalue("postgresql").wait_until_unused(line.database_url)
         host = line.open()
         host.sweep()
         with host.database.reading() as session:
@@ -96,7 +96,7 @@ def test_carrying_killed_on_postgresql_loses_and_doubles_nothing(postgresql_line
         submit(host, source, f"{round_}", {f"{round_} f": b"x" * 300_000})
         host.close()
         kills += run_and_kill(lambda ready: _collect(line, ready), chance.uniform(0, 0.08))
-        postgresql.wait_until_alone()
+        postgresql.wait_until_unused(line.database_url or "")
         host = line.open()
         for path in host.collector.collect(line.desk.stick).files:
             if int(path.stem[-6:]) > line.desk.heard.number:
@@ -106,7 +106,7 @@ def test_carrying_killed_on_postgresql_loses_and_doubles_nothing(postgresql_line
         host.close()
         bundle = line.desk.dispatch([reply])
         kills += run_and_kill(lambda ready, bundle=bundle: _deliver(line, bundle, ready), chance.uniform(0, 0.05))
-        postgresql.wait_until_alone()
+        postgresql.wait_until_unused(line.database_url or "")
         host = line.open()
         host.deliverer.deliver(bundle)
         host.sweep()
