@@ -11,6 +11,8 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support import expected_conditions
+from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.source_interface.conftest import Intake
 
@@ -45,7 +47,12 @@ class Person:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
     def click(self, selector: str) -> None:
+        """And wait until the next page stands there to its last line."""
+        before = self.find("html")
         self.find(selector).click()
+        wait = WebDriverWait(self.driver, 60)
+        wait.until(expected_conditions.staleness_of(before))
+        wait.until(expected_conditions.presence_of_element_located((By.CSS_SELECTOR, "footer")))
         self._look()
 
     @property
@@ -107,8 +114,8 @@ def person(driver: webdriver.Chrome, open_intake: Callable[..., Intake]) -> Pers
 
 
 def said(driver: webdriver.Chrome) -> tuple[list[str], set[str]]:
-    """The console's messages, and where requests of pages went, since the last look."""
-    console = [entry["message"] for entry in driver.get_log("browser")]
+    """The console's complaints, and where requests of pages went, since the last look."""
+    console = [entry["message"] for entry in driver.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")]
     events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
     requests = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
     return console, {urlsplit(url).netloc or urlsplit(url).scheme for url in requests}
@@ -124,6 +131,12 @@ def test_a_page_that_is_too_wide_would_be_noticed(driver: webdriver.Chrome) -> N
     head = "<!doctype html><meta name=viewport content='width=device-width,initial-scale=1'>"
     driver.get(f"data:text/html,{head}<div style='width:900px'>wide</div>")
     assert overflows(driver) == ["360 rtl", "360 ltr"]
+
+
+def test_a_style_that_the_policy_does_not_allow_would_be_noticed(person: Person) -> None:
+    person.intake.app.jinja_env.globals["style"] = "body{color:red}"
+    person.open("/")
+    assert said(person.driver)[0]
 
 
 def test_the_whole_way_by_clicking(person: Person, tmp_path: Path) -> None:
@@ -162,8 +175,7 @@ def test_the_whole_way_by_clicking(person: Person, tmp_path: Path) -> None:
     assert "a first answer" in person.text
     assert WORD not in person.text
     for what in ("all", "mailbox"):
-        person.find(f"input[name=what][value={what}] ~ button").click()
-        person.pages += 1
+        person.click(f"input[name=what][value={what}] ~ button")
         person.click("input[name=sure] ~ button")
     assert person.intake.mailbox_of(words) is None
     person.click('form[action="/leave"] button')

@@ -23,6 +23,7 @@ from source_interface.page import PAGE_BYTES
 from store.clock import SystemClock
 from store.intake.settings import KIB, MIB
 from tests.source_interface import tracing
+from tests.source_interface.conftest import size_now
 from tests.source_interface.source_browser import SourceBrowser, given_back, mailbox_link, words_of
 from tests.source_interface.tracing import Plaintext
 from tests.support.road import Road, texts_at_desk
@@ -145,7 +146,7 @@ def test_no_plaintext_of_an_upload_reaches_any_file(tmp_path: Path) -> None:
             yield content[: 3_000 * KIB]
             # Some of it is sealed and at rest by then, the other is held by the server.
             end = time.monotonic() + 60
-            while not any(path.stat().st_size > 256 * KIB for path in server.road.host_state.rglob("*.part")):
+            while not any(size_now(path) > 256 * KIB for path in server.road.host_state.rglob("*.part")):
                 assert time.monotonic() < end
                 os.sched_yield()
             unfinished.extend(secret.lying(*server.folders))
