@@ -23,7 +23,7 @@ from store.intake.intake_keys import IntakeKeys
 from store.intake.mailboxes import find_mailbox, find_or_make_mailbox
 from store.intake.sealing import SealedFile
 from store.intake.settings import Settings
-from store.intake.tables import SubmittedObject
+from store.intake.tables import Grave, SubmittedObject
 
 _LONGEST_NAME: Final = 4_096  # characters
 
@@ -153,8 +153,8 @@ class Submission:
         """Keep all whole parts, in one transaction; the mailbox appears with the first.
 
         TooLongError when the submission took more than a day: the desk destroys keys on the promise that nothing
-        sealed to one comes in later than that. IntakeClosedError when another mailbox took the place of the one it was
-        for. Nothing remains after either.
+        sealed to one comes in later than that. IntakeClosedError when the mailbox that it was for was erased
+        meanwhile, or another one took its place. Nothing remains after either.
         """
         if self._today() > self._day + 1:
             self.abort()
@@ -176,6 +176,8 @@ class Submission:
 
     def _make_known(self) -> None:
         with self._database.writing() as session:
+            if session.get(Grave, self._author.mailbox_ref) is not None:
+                raise IntakeClosedError("the mailbox was erased while the submission came in")
             if find_or_make_mailbox(session, self._author.lookup, self._author.mailbox_ref) != self._author.mailbox_ref:
                 raise IntakeClosedError("the mailbox changed while the submission came in")
             session.add_all(

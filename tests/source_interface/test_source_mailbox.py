@@ -2,13 +2,15 @@
 
 import re
 import sqlite3
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import select
 
 from crypto.manifest import Erased
-from deploy.trial.browser import Page
+from deploy.trial.browser import Page, Upload
 from source_interface.reply_pages import date_of
+from store.intake.settings import MIB
 from store.intake.tables import Grave
 from tests.source_interface.conftest import DAY, Intake
 from tests.source_interface.source_browser import (
@@ -260,6 +262,33 @@ def test_no_tab_can_bring_an_erased_mailbox_back(source: Source) -> None:
         assert not [form for form in refused.forms if "message" in form.names]
     assert source.intake.mailbox_of(source.words) is None
     assert source.intake.objects() == 0
+
+
+@pytest.mark.parametrize("sent_before", [True, False])
+def test_an_upload_that_was_on_its_way_does_not_bring_an_erased_mailbox_back(
+    open_intake: Callable[..., Intake], sent_before: bool
+) -> None:
+    """Neither when the mailbox was there as it began, nor when another tab's first message made it meanwhile."""
+    intake = open_intake(file_bytes=4 * MIB)
+    browser = intake.browser()
+    given = browser.new_codename()
+    mailbox = browser.get(mailbox_link(given))
+    if sent_before:
+        mailbox = browser.send(mailbox, "the first message")
+
+    def pieces() -> Iterator[bytes]:
+        yield bytes(3 * MIB)
+        intake.await_blob_bytes(MIB)
+        other = browser.send(mailbox, "from another tab", form="another")
+        browser.erase(other, "mailbox")
+        yield bytes(1)
+
+    form = mailbox.form(having="files")
+    upload = Upload("large", 3 * MIB + 1, pieces)
+    page = browser.submit(mailbox, form, {"message": "too late"}, [("files", upload)])
+    assert page.status == 200
+    assert intake.mailbox_of(words_of(given)) is None
+    assert intake.blobs() == intake.objects() == 0
 
 
 def test_leaving_deletes_the_row_and_gives_a_fresh_cookie(source: Source) -> None:

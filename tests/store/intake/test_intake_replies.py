@@ -235,8 +235,9 @@ def test_two_tabs_that_erase_the_same_replies_at_once_tell_each_once(host: Intak
 def test_a_mailbox_that_is_erased_while_it_is_collected_is_withdrawn_or_collected_whole(line: Line) -> None:
     host, other = line.open(), line.open()
     for round_ in range(8):
-        submit(host, SOURCE, f"{round_}", {f"{round_} f": b"x" * 100_000})
-        ref = mailbox(host, SOURCE)
+        source = RoadSource(1_000 + round_)
+        submit(host, source, f"{round_}", {f"{round_} f": b"x" * 100_000})
+        ref = mailbox(host, source)
         barrier = threading.Barrier(2)
         eraser = threading.Thread(target=lambda ref=ref, go=barrier: (go.wait(), other.replies.erase_mailbox(ref)))
         eraser.start()

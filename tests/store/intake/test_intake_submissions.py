@@ -154,24 +154,25 @@ def test_two_submissions_of_one_new_source_at_once_make_one_mailbox_with_both(ho
     ready = threading.Barrier(2)
     failures: list[BaseException] = []
 
-    def send(text: str) -> None:
+    def send(source: RoadSource, text: str) -> None:
         try:
-            submission = begin(host)
+            submission = begin(host, source)
             submission.add_message(text)
             ready.wait()
             submission.commit()
         except BaseException as error:  # noqa: BLE001 - shown by the test's own thread
             failures.append(error)
 
-    for _ in range(10):
-        source_pair = [threading.Thread(target=send, args=(text,)) for text in ("one", "two")]
+    for number in range(10):
+        source = RoadSource(1_000 + number)
+        source_pair = [threading.Thread(target=send, args=(source, text)) for text in ("one", "two")]
         for thread in source_pair:
             thread.start()
         for thread in source_pair:
             thread.join()
         assert failures == []
         assert len(rows_of(host, "mailbox")) == 1
-        ref = mailbox(host, SOURCE)
+        ref = mailbox(host, source)
         assert len(rows_of(host, "submitted_object")) == 2
         host.replies.erase_mailbox(ref)
 
