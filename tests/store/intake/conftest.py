@@ -1,5 +1,7 @@
 """Fixtures: an intake host on SQLite and on a real PostgreSQL, a clock that tests move, and a desk that can also lie."""
 
+import copy
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,21 +68,25 @@ def clock() -> SetClock:
     return SetClock(DAY)
 
 
+@pytest.fixture(scope="session")
+def paired(tmp_path_factory: pytest.TempPathFactory) -> Line:
+    """A closed host on SQLite, and its desk: made once, copied for each test."""
+    line = pair(tmp_path_factory.mktemp("paired"), SetClock(DAY), None)
+    for place in line.opened:
+        place.close()
+    return line
+
+
 @pytest.fixture
-def new_line(tmp_path: Path, clock: SetClock) -> Iterator[Callable[[str | None], Line]]:
+def new_line(paired: Line, tmp_path: Path, clock: SetClock) -> Iterator[Callable[[str | None], Line]]:
     """Makes a paired host that has intake keys for forty days."""
     lines: list[Line] = []
 
     def make(database_url: str | None) -> Line:
         folder = tmp_path / f"line{len(lines)}"
         folder.mkdir()
-        desk = PaperDesk(clock, folder / "stick")
-        desk.pair(IntakePlace.create(folder / "state", desk.card.text).text)
-        line = Line(folder / "state", folder / "runtime", desk, clock, database_url)
+        line = copy_of(paired, folder, clock) if database_url is None else pair(folder, clock, database_url)
         lines.append(line)
-        place = line.open()
-        place.deliverer.deliver(desk.dispatch(certificates=desk.certify(*range(clock.day, clock.day + 41))))
-        place.close()
         return line
 
     yield make
@@ -116,6 +122,25 @@ def postgresql_line(new_line: Callable[[str | None], Line], postgresql: PostgreS
 @pytest.fixture
 def host(line: Line) -> IntakePlace:
     return line.open()
+
+
+def pair(folder: Path, clock: SetClock, database_url: str | None) -> Line:
+    desk = PaperDesk(clock, folder / "stick")
+    desk.pair(IntakePlace.create(folder / "state", desk.card.text).text)
+    line = Line(folder / "state", folder / "runtime", desk, clock, database_url)
+    place = line.open()
+    place.deliverer.deliver(desk.dispatch(certificates=desk.certify(*range(clock.day, clock.day + 41))))
+    place.close()
+    return line
+
+
+def copy_of(line: Line, folder: Path, clock: SetClock) -> Line:
+    shutil.copytree(line.state, folder / "state")
+    shutil.copytree(line.desk.stick, folder / "stick")
+    desk = copy.copy(line.desk)
+    desk.clock, desk.stick, desk.keys = clock, folder / "stick", list(line.desk.keys)
+    desk.manifests, desk.opened = [], []
+    return Line(folder / "state", folder / "runtime", desk, clock, None)
 
 
 def contents(place: IntakePlace) -> dict[str, list[tuple[Any, ...]]]:
