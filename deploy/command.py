@@ -1,5 +1,6 @@
 """What both command lines share: errors in one sentence, exit codes, secrets that never stand in the arguments."""
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ def sentences(refused: tuple[type[Exception], ...], others: tuple[type[Exception
     except others as error:
         fail(str(error))
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            fail("this port is in use by another program: choose another one")
         fail(f"{error.filename or 'a file'}: {error.strerror}")
 
 

@@ -8,8 +8,9 @@ from typing import TextIO
 
 import click
 
+from crypto.chain import ForkError
 from crypto.errors import CryptoError
-from deploy.command import STATE, count, fail, read_card, sentences, show_fingerprint
+from deploy.command import REFUSED, STATE, count, fail, read_card, sentences, show_fingerprint
 from store.desk import passphrases, vault
 from store.desk.errors import DeskError, PairingError
 from store.desk.place import DeskPlace
@@ -44,8 +45,8 @@ def main() -> None:
 def init(state: Path, line_name: str, handler: str, passphrase_file: TextIO | None) -> None:
     """Make a new desk and a new line.
 
-    Without a passphrase file it proposes a passphrase of seven random words. Writes line.card next to the state folder's
-    files: carry it to the intake host for 'luwte-intake init'.
+    Without a passphrase file it proposes a passphrase of seven random words. Writes line.card into the state folder:
+    carry it to the intake host for 'luwte-intake init'.
     """
     with _sentences():
         passphrase = _new_passphrase(passphrase_file)
@@ -70,9 +71,15 @@ def pair(state: Path, host_card: Path, passphrase_file: TextIO | None) -> None:
 @STATE
 @click.option("--port", default=8081, show_default=True, type=click.IntRange(1, 65535), help="On 127.0.0.1.")
 @click.option(
-    "--stick", type=click.Path(path_type=Path, file_okay=False), help="Where bundles are carried: read and written."
+    "--stick",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where bundles are carried: read and written. Default: 'stick' in the state folder.",
 )
-@click.option("--save-to", type=click.Path(path_type=Path, file_okay=False), help="Where saved files go.")
+@click.option(
+    "--save-to",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where saved files go. Default: 'saved' in the state folder.",
+)
 @click.option("--link-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the one-time link here, too.")
 def serve(state: Path, port: int, stick: Path | None, save_to: Path | None, link_file: Path | None) -> None:
     """Serve the desk's pages on this machine until stopped (Ctrl-C), and print the one-time link that opens them."""
@@ -102,13 +109,18 @@ def import_(state: Path, file: Path, accept_gap: bool, passphrase_file: TextIO |
     A bundle that is damaged, forged or out of order is refused by name and changes nothing (exit code 3).
     """
     with _sentences(), _opened(state, passphrase_file) as place:
-        report = place.importing.import_bundle(file, accept_gap=accept_gap)
+        try:
+            report = place.importing.import_bundle(file, accept_gap=accept_gap)
+        except ForkError:
+            raise
+        except CryptoError as error:
+            fail(f"{file.name} was not taken in: {error}", REFUSED)
     if report.already_had:
         click.echo(f"Bundle {report.number} was taken in before. Nothing changed.")
         return
     click.echo(f"Took in bundle {report.number}: {count(report.messages, 'message')}, {count(report.files, 'file')}.")
     if report.damaged:
-        click.echo(f"{report.damaged} could not be opened; they are listed as damaged.")
+        click.echo(f"Could not be opened: {report.damaged}. Listed as damaged.")
     for alarm in report.alarms:
         click.echo(f"ALARM: {alarm}")
 
@@ -156,13 +168,16 @@ def _sentences() -> Iterator[None]:
 def _opened(state: Path, passphrase_file: TextIO | None) -> Iterator[DeskPlace]:
     if not vault.is_desk(state):
         fail("this folder holds no desk: run 'luwte-desk init' first")
-    passphrase = _read(passphrase_file) or click.prompt("Passphrase", hide_input=True, err=True)
+    passphrase = _read(passphrase_file)
+    if passphrase is None:
+        passphrase = click.prompt("Passphrase", hide_input=True, err=True)
     with DeskPlace.open(state, vault.unlock(state, passphrase)) as place:
         yield place
 
 
 def _new_passphrase(passphrase_file: TextIO | None) -> str:
-    if given := _read(passphrase_file):
+    given = _read(passphrase_file)
+    if given is not None:
         return given
     proposed = passphrases.propose()
     click.echo("A passphrase for this handler. Learn it; it is shown only now:")
@@ -172,5 +187,12 @@ def _new_passphrase(passphrase_file: TextIO | None) -> str:
     return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True))
 
 
-def _read(passphrase_file: TextIO | None) -> str:
-    return passphrase_file.readline(2_000).strip() if passphrase_file else ""
+def _read(passphrase_file: TextIO | None) -> str | None:
+    """The first line; None when there is no such file."""
+    if passphrase_file is None:
+        return None
+    try:
+        given = passphrase_file.readline(2_000).strip()
+    except UnicodeDecodeError:
+        given = ""
+    return given or fail("the passphrase file is empty or is not text")

@@ -26,5 +26,4 @@ def serve(
     link = f"http://127.0.0.1:{port}/open/{token}"
     if link_file is not None:
         write_whole(link_file, [f"{link}\n".encode()])
-    say(f"Open the desk with this link; it works once:\n    {link}")
-    serve_app(app, port)
+    serve_app(app, port, ready=lambda: say(f"Open the desk with this link; it works once:\n    {link}"))

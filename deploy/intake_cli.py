@@ -118,7 +118,8 @@ def status(state: Path) -> None:
     click.echo(f"Bundles not acknowledged: {_numbers(now.unacknowledged_bundles) or 'none'}")
     click.echo(f"Last bundle from the desk: {now.last_dispatch or 'none'}")
     click.echo(f"Replies waiting for sources: {now.replies}")
-    click.echo(f"Free on this disk: {now.free_bytes / _MIB / 1024:.1f} GiB")
+    if now.free_bytes is not None:
+        click.echo(f"Free on this disk: {now.free_bytes / _MIB / 1024:.1f} GiB")
     for day, text in now.notes:
         click.echo(f"{_date(day)}: {text}")
 
@@ -143,7 +144,7 @@ def _standing(keys: EpochChoice) -> str:
     if keys.standing is Standing.CLOSED:
         return "none that may be used; bring a bundle from the desk"
     warning = "" if keys.standing is Standing.OK else f" - WARNING: {keys.standing.value}; bring a bundle from the desk"
-    return f"intake closes in {keys.days_left} days without new ones{warning}"
+    return f"intake closes in {count(keys.days_left, 'day')} without new ones{warning}"
 
 
 def _numbers(numbers: tuple[int, ...]) -> str:

@@ -124,8 +124,18 @@ def check_bind(bind: str) -> str:
     return bind
 
 
+def check_free(bind: str) -> None:
+    """OSError when another program listens at this address and port: gunicorn would try for long and say much."""
+    host, _, port = bind.rpartition(":")
+    if not bind.startswith("unix:"):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host.strip("[]"), int(port)))
+
+
 def serve(state: Path, bind: str, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until told to stop. SetupError, LockedError or ConfigurationError before anything is bound."""
+    """Serve until told to stop. SetupError, LockedError, ConfigurationError or OSError before anything is bound."""
     configuration = load_configuration(state)
 
     def open_place() -> IntakePlace:
@@ -134,7 +144,8 @@ def serve(state: Path, bind: str, ready: Callable[[], None] = lambda: None) -> N
     first = open_place()
     try:
         # Held for as long as this process lives: nothing is being submitted while crash leftovers are swept.
-        with exclusively(state / "serve.lock"):
+        with exclusively(state / "serve.lock", "this host is being served already"):
+            check_free(bind)
             first.sweep()
             first.close()
             os.umask(0o077)

@@ -111,10 +111,17 @@ class Receiver:
             self._drop_file()
             if self._submission is not None:
                 self._submission.abort()
+            self._give_back_claim()
             raise
         self._drop_file()
         self._commit()
         return self._outcome
+
+    def _give_back_claim(self) -> None:
+        """Nothing of this form was kept: it may come again. Not after `_commit`, which may have kept it."""
+        if self._outcome.slot is not None and Problem.REPEATED not in self._outcome.problems:
+            with self._visit.sessions.changing(self._visit.cookie) as session:
+                session.receipts.pop(self._outcome.form_id, None)
 
     def _part(self, part: Part) -> None:
         match part:

@@ -27,7 +27,7 @@ def receipt(outcome: Outcome) -> str:
         sentences.append("Then the connection broke off.")
         if outcome.refused:
             sentences.append(f"Not whole, and not kept: {', '.join(map(file_name, outcome.refused[:_NAMES]))}.")
-            sentences.append("Please send what is missing again.")
+        sentences.append("Please send what is missing again.")
     return " ".join(sentences)
 
 

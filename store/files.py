@@ -137,14 +137,16 @@ def flatten_times(path: Path, day: int) -> None:
 
 
 @contextmanager
-def exclusively(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` for the block. LockedError when another process holds it; it ends with its process."""
+def exclusively(
+    path: Path, otherwise: str = "another command is at work here; wait until it has ended"
+) -> Iterator[None]:
+    """Hold the lock file `path` for the block; it ends with its process. LockedError(otherwise) when another holds it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise LockedError("another command is at work here; wait until it has ended") from error
+            raise LockedError(otherwise) from error
         yield
     finally:
         os.close(descriptor)

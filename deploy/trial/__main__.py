@@ -28,7 +28,6 @@ def main(state: Path | None, source_port: int, desk_port: int, fresh: bool, walk
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = TrialFolder((state or default_root()).absolute())
     try:
-        folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if carry:
             _carry(folder)
         else:
@@ -44,6 +43,7 @@ def main(state: Path | None, source_port: int, desk_port: int, fresh: bool, walk
 
 
 def _run(folder: TrialFolder, source_port: int, desk_port: int, *, fresh: bool, walk: bool) -> None:
+    folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with exclusively(folder.lock):
             if fresh:

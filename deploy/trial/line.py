@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +76,8 @@ class RunningLine:
         self._servers: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> "RunningLine":
+        if self._source_port == self._desk_port:
+            raise TrialError("--source-port and --desk-port must differ")
         for port in (self._source_port, self._desk_port):
             _check_free(port)
         folder = self._folder
@@ -118,7 +121,7 @@ class RunningLine:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which then ends them in order
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads run yet
+                preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509 - no threads run yet
             )
 
     def _await(self, port: int, name: str) -> None:
@@ -171,8 +174,8 @@ def _check_free(port: int) -> None:
             ) from error
 
 
-def _end_with_parent() -> None:
+def end_with_parent(parent: int) -> None:
     """A server whose trial was killed ends too (prctl PR_SET_PDEATHSIG): the next start finds its ports free."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() == 1:
+    if os.getppid() != parent:
         os._exit(1)

@@ -1,6 +1,7 @@
 """Serving the desk to this machine only."""
 
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Flask
@@ -16,14 +17,15 @@ _LARGEST_PAGE: Final = 1 << 30
 _LOOK_EVERY: Final = 5.0  # seconds
 
 
-def serve(app: Flask, port: int) -> None:
+def serve(app: Flask, port: int, ready: Callable[[], object] = lambda: None) -> None:
     """Serve until interrupted, on 127.0.0.1 only; lock when idle, and at the end. Afterwards no connection goes out.
 
-    OSError when the port is taken.
+    OSError when the port is taken; `ready` is called once it is ours.
     """
     state: DeskState = app.extensions[KEY]
     server = create_server(app, **settings(port))
     refuse_connections()
+    ready()
     ended = threading.Event()
     threading.Thread(target=_watch, args=(state, ended), name="idle", daemon=True).start()
     try:

@@ -3,7 +3,6 @@
 One stretching by Argon2id per unlock, however many handlers there are. Whoever holds a `VaultKey` holds the desk.
 """
 
-import os
 import secrets
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +49,6 @@ class VaultKey:
 def fitting_profile() -> Profile:
     """RFC 9106's first choice when 4 GiB of memory are available now, else its second."""
     try:
-        available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         with Path("/proc/meminfo").open(encoding="ascii") as lines:
             available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, ValueError, StopIteration):

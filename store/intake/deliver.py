@@ -20,7 +20,7 @@ from store.files import exclusively
 from store.intake.blobs import Blobs
 from store.intake.bundles import made_hash, room_for, sweep_outbox, taken_in
 from store.intake.database import Database
-from store.intake.errors import BundleRefusedError
+from store.intake.errors import BundleRefusedError, UnreadableError
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
 from store.intake.tables import Grave, InBundle, Mailbox, OperatorNote, OutBundle, Reply, SubmittedObject
@@ -46,7 +46,10 @@ class _HashingReader:
         self.digest = hashlib.sha256()
 
     def read(self, size: int, /) -> bytes:
-        data = self._file.read(size) or b""
+        try:
+            data = self._file.read(size) or b""
+        except OSError as error:
+            raise UnreadableError(f"the bundle cannot be read ({error.strerror})") from error
         self.digest.update(data)
         return data
 
@@ -71,14 +74,14 @@ class Deliverer:
     def deliver(self, path: Path, *, accept_gap: bool = False) -> DeliverReport:
         """Take in one dispatch bundle. Repeating it, or being killed in it, loses and doubles nothing.
 
-        Raises BundleRefusedError (damaged, forged, of another line, a fork, a gap) and changes nothing; LockedError;
-        NoSpaceError. `accept_gap` takes a bundle that comes too early and notes it.
+        Raises BundleRefusedError (damaged, forged, of another line, a fork, a gap) and changes nothing; UnreadableError;
+        LockedError; NoSpaceError. `accept_gap` takes a bundle that comes too early and notes it.
         """
         with exclusively(self._lock), room_for("the disk of the intake host"):
             try:
                 file = path.open("rb", buffering=0)
             except OSError as error:
-                raise BundleRefusedError(f"{path.name} cannot be read ({error.strerror})") from error
+                raise UnreadableError(f"{path.name} cannot be read ({error.strerror})") from error
             with file:
                 try:
                     return self._take_in(_HashingReader(file), accept_gap=accept_gap)

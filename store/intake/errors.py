@@ -13,6 +13,10 @@ class NoSpaceError(IntakeError):
     """The disk is full or refuses to be written: for the operator. Nothing was lost."""
 
 
+class UnreadableError(IntakeError):
+    """A bundle's file cannot be read: for the courier. Nothing was changed."""
+
+
 class BundleRefusedError(IntakeError):
     """A bundle was not taken in: for the courier and the operator. Nothing was changed."""
 

@@ -14,7 +14,7 @@ from crypto.xwing import Identity
 from store.files import write_whole
 from store.intake.errors import SetupError
 
-_FILE: Final = "host.keys"
+FILE_NAME: Final = "host.keys"
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,16 +43,16 @@ class HostKeys:
             "salt": self.salt,
             "pepper": self.pepper,
         })
-        write_whole(folder / _FILE, [body])
+        write_whole(folder / FILE_NAME, [body])
 
     @classmethod
     def load(cls, folder: Path) -> "HostKeys":
         """SetupError when the file is missing, damaged, or readable by others."""
-        path = folder / _FILE
+        path = folder / FILE_NAME
         try:
             if stat.S_IMODE(path.stat().st_mode) & 0o077:
                 raise SetupError(
-                    f"{_FILE} can be read by other users of this machine: make it mode 600, and ask who could"
+                    f"{FILE_NAME} can be read by other users of this machine: make it mode 600, and ask who could"
                 )
             fields = cbor.Fields(cbor.decode(path.read_bytes()))
             fields.version(1)
@@ -66,5 +66,5 @@ class HostKeys:
         except FileNotFoundError as error:
             raise SetupError("this folder holds no intake host: run 'luwte-intake init' first") from error
         except (CryptoError, OSError) as error:
-            raise SetupError(f"{_FILE} is damaged or cannot be read") from error
+            raise SetupError(f"{FILE_NAME} is damaged or cannot be read") from error
         return keys

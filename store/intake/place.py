@@ -12,13 +12,14 @@ from crypto.card import HostCard, LineCard, make_host_card, parse_host_card, par
 from crypto.epoch import EpochChoice
 from crypto.errors import CryptoError
 from store.clock import Clock, SystemClock, today
-from store.files import exclusively, write_whole
+from store.files import TEMPORARY_SUFFIX, exclusively, write_whole
 from store.intake.blobs import Blobs, FileBlobs, RowBlobs
 from store.intake.bundles import sweep_outbox, taken_in
 from store.intake.collect import Collector
 from store.intake.database import Database, upgrade
 from store.intake.deliver import Deliverer
 from store.intake.errors import SetupError
+from store.intake.host_keys import FILE_NAME as KEYS_NAME
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
 from store.intake.mailboxes import Mailboxes
@@ -30,6 +31,12 @@ from store.intake.tables import OperatorNote, OutBundle, Reply, SubmittedObject
 
 _LINE_CARD: Final = "line.card"
 _HOST_CARD: Final = "host.card"
+_BEGUN: Final = {
+    KEYS_NAME,
+    _LINE_CARD,
+    "outbox",
+    "intake.toml",
+}  # left by a broken-off creation, and the operator's file
 _DATABASE: Final = "intake.sqlite"
 
 
@@ -43,7 +50,7 @@ class Status:
     unacknowledged_bundles: tuple[int, ...]
     last_dispatch: int
     replies: int
-    free_bytes: int
+    free_bytes: int | None  # on this host's disk; None where the database keeps the sealed bytes
     is_open: bool
     notes: tuple[tuple[int, str], ...]
 
@@ -85,6 +92,9 @@ class IntakePlace:
         """
         if (state / _HOST_CARD).exists():
             raise SetupError("there is an intake host in this folder already; it was not touched")
+        if state.exists() and {name.removesuffix(TEMPORARY_SUFFIX) for name in os.listdir(state)} - _BEGUN:
+            # Among them may be the keys of a host whose card was moved away: without them every codename is dead.
+            raise SetupError("this folder is not empty: choose another one, or put back the host.card that was here")
         try:
             line = parse_line_card(untrusted_line_card)
         except CryptoError as error:
@@ -111,6 +121,10 @@ class IntakePlace:
     ) -> "IntakePlace":
         """Open a host. `runtime` is a memory-backed folder for sessions (default: found). SetupError when it is none."""
         if not (state / _HOST_CARD).exists():
+            if (state / KEYS_NAME).exists():
+                raise SetupError(
+                    "host.card is missing in this folder: put it back; if 'luwte-intake init' was broken off, run it again"
+                )
             raise SetupError("this folder holds no intake host: run 'luwte-intake init' first")
         return cls(state, settings or Settings(), database_url, runtime or memory_folder(state), clock or SystemClock())
 
@@ -150,7 +164,7 @@ class IntakePlace:
                 unacknowledged_bundles=tuple(unacknowledged),
                 last_dispatch=taken_in(session).number,
                 replies=session.scalar(select(func.count()).select_from(Reply)) or 0,
-                free_bytes=self.blobs.free_bytes(),
+                free_bytes=self.blobs.free_bytes() if self.database.is_sqlite else None,
                 is_open=self.submissions.is_open(),
                 notes=tuple((note.day, note.text) for note in notes),
             )

@@ -152,7 +152,10 @@ class Sessions:
     def sweep(self) -> None:
         """Remove rows that nobody can have used since yesterday."""
         with self._database.writing() as session:
-            session.execute(delete(_Row).where(_Row.day < today(self._clock) - 1))
+            self._forget_old(session)
+
+    def _forget_old(self, session: Session) -> None:
+        session.execute(delete(_Row).where(_Row.day < today(self._clock) - 1))
 
     def _open(self, secret: bytes, box: bytes | None) -> BrowserSession:
         if box is None:
@@ -165,6 +168,7 @@ class Sessions:
 
     def _make_room(self, session: Session) -> None:
         """A flood of sessions pushes out others at random, itself most of all: rows are random."""
+        self._forget_old(session)
         if (session.scalar(select(func.count()).select_from(_Row)) or 0) >= self._most:
             pivot = secrets.token_bytes(32)
             victim = session.scalar(select(_Row.row).where(_Row.row >= pivot).limit(1)) or session.scalar(

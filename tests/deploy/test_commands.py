@@ -1,10 +1,13 @@
 """Both command lines as people use them: a whole pairing, help, and every mistake in one sentence."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from store.files import exclusively
 
 BIN = Path(sys.executable).parent
 PASSPHRASE = "correct horse battery staple for tests"
@@ -115,6 +118,54 @@ def test_nothing_is_made_twice_over(places):
 
     fails("luwte-intake", "init", "--state", root / "intake", "--line-card", root / "desk" / "line.card")
     fails("luwte-desk", "init", *desk, "--line-name", "Other", "--handler", "Bob")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe\n"])
+def test_a_passphrase_file_that_holds_none_is_refused_and_nothing_is_asked(places, tmp_path, content):
+    (tmp_path / "passphrase").write_bytes(content)
+
+    for command in (["verify"], ["init", "--line-name", "L", "--handler", "A"]):
+        state = places[0] / "desk" if command == ["verify"] else tmp_path / "new"
+        said = fails("luwte-desk", *command, "--state", state, "--passphrase-file", tmp_path / "passphrase")
+        assert said == "Error: the passphrase file is empty or is not text\n"
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "option"), [("luwte-desk", "desk", "--port"), ("luwte-intake", "intake", "--bind")]
+)
+def test_a_port_that_is_taken_is_told_at_once_and_no_link_is_shown(places, name, place, option):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        where = port if option == "--port" else f"127.0.0.1:{port}"
+        done = run(name, "serve", "--state", places[0] / place, option, where)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: this port is in use by another program: choose another one\n"
+
+
+def test_a_host_that_is_served_says_so(places):
+    with exclusively(places[0] / "intake" / "serve.lock"):
+        said = fails("luwte-intake", "serve", "--state", places[0] / "intake")
+
+    assert said == "Error: this host is being served already\n"
+
+
+@pytest.mark.parametrize("what", ["nothing there", "no bundle"])
+def test_both_sides_treat_what_is_no_bundle_alike(places, tmp_path, what):
+    root, desk = places
+    file = tmp_path / "luwte-x.age"
+    if what == "no bundle":
+        file.write_bytes(b"something else")
+    code = 3 if what == "no bundle" else 1
+
+    imported = fails("luwte-desk", "import", *desk, file, code=code)
+    delivered = fails("luwte-intake", "deliver", "--state", root / "intake", file, code=code)
+
+    assert "luwte-x.age" in imported
+    assert "luwte-x.age" in delivered
 
 
 def test_a_wrong_passphrase_is_told(places):

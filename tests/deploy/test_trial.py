@@ -11,6 +11,7 @@ import pytest
 
 from deploy.trial.browser import Browser
 from deploy.trial.line import free_ports
+from tests.support.processes import family
 
 ROOT = Path(__file__).parents[2]
 TRY = ROOT / "deploy" / "try"
@@ -45,15 +46,6 @@ def gone(pids):
             return True
         time.sleep(0.05)
     return False
-
-
-def family(pid):
-    """A process and all that it started."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += family(int(child))
-    return found
 
 
 def listening_addresses(pids):
@@ -193,3 +185,16 @@ def test_carry_without_a_line_says_what_to_do(tmp_path):
 
     assert done.returncode == 1
     assert "start deploy/try first" in done.stderr
+
+
+def test_a_mistyped_folder_is_not_made(tmp_path):
+    subprocess.run([TRY, "--state", tmp_path / "typo", "--carry"], capture_output=True, timeout=60)
+
+    assert not (tmp_path / "typo").exists()
+
+
+def test_two_equal_ports_are_refused(state):
+    more = ["--source-port", "18181", "--desk-port", "18181"]
+    done = subprocess.run([TRY, "--state", state, *more], capture_output=True, text=True, timeout=120)
+
+    assert (done.returncode, done.stderr) == (1, "Error: --source-port and --desk-port must differ\n")

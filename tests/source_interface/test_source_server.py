@@ -26,6 +26,7 @@ from tests.source_interface import tracing
 from tests.source_interface.conftest import size_now
 from tests.source_interface.source_browser import SourceBrowser, given_back, mailbox_link, words_of
 from tests.source_interface.tracing import Plaintext
+from tests.support.processes import family
 from tests.support.road import Road, texts_at_desk
 
 LIMITS = (
@@ -100,7 +101,7 @@ def serving(folder: Path, trace: Path | None = None) -> Iterator[Server]:
     try:
         assert process.stdout is not None
         assert "answers at" in process.stdout.readline(), errors.read_text()
-        pid = tracing.family(process.pid)[1] if trace else process.pid
+        pid = family(process.pid)[1] if trace else process.pid
         server = Server(road, port, pid, runtime, temporary, errors, process)
         yield server
     finally:
@@ -150,7 +151,7 @@ def test_no_plaintext_of_an_upload_reaches_any_file(tmp_path: Path) -> None:
                 assert time.monotonic() < end
                 os.sched_yield()
             unfinished.extend(secret.lying(*server.folders))
-            unfinished.extend(secret.held_open(tracing.family(server.pid)))
+            unfinished.extend(secret.held_open(family(server.pid)))
             yield content[3_000 * KIB :]
 
         upload = Upload(name, len(content), pieces)
@@ -158,7 +159,7 @@ def test_no_plaintext_of_an_upload_reaches_any_file(tmp_path: Path) -> None:
         assert name in page.text
         browser.leave(page)
         assert not unfinished
-        assert not secret.held_open(tracing.family(server.pid))
+        assert not secret.held_open(family(server.pid))
         server.end()
         assert not secret.lying(*server.folders)
     calls = list(tracing.read_trace(trace))
@@ -370,7 +371,7 @@ def arrived(server: Server) -> list[str]:
 
 def test_two_processes_serve_one_visit(server: Server, browser: SourceBrowser) -> None:
     """Whichever worker answers: the same visit, and a mailbox that was made in the other is there."""
-    workers = tracing.family(server.pid)[1:]
+    workers = family(server.pid)[1:]
     assert len(workers) == 2
     given = browser.new_codename()
     for number in range(12):

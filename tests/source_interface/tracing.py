@@ -107,12 +107,3 @@ def _hidden(call: Call) -> str:
     mapped = re.search(r"\d+<([^>]*)>", call.line)
     shared = call.name == "mmap" and "PROT_WRITE" in call.line and "MAP_SHARED" in call.line
     return f"mmap of {_unescape(mapped[1])}" if shared and mapped else ""
-
-
-def family(pid: int) -> list[int]:
-    """A process and all that it started."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += family(int(child))
-    return found

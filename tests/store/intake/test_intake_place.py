@@ -50,6 +50,16 @@ def test_a_wrong_line_card_makes_nothing(tmp_path: Path, card: str) -> None:
     assert not (tmp_path / "state").exists()
 
 
+def test_a_host_whose_card_was_moved_away_keeps_its_keys(sqlite_line: Line) -> None:
+    (sqlite_line.state / "host.card").rename(sqlite_line.state.parent / "host.card")
+    keys = (sqlite_line.state / "host.keys").read_bytes()
+    with pytest.raises(SetupError, match=r"host\.card is missing"):
+        sqlite_line.open()
+    with pytest.raises(SetupError, match="not empty"):
+        IntakePlace.create(sqlite_line.state, sqlite_line.desk.card.text)
+    assert (sqlite_line.state / "host.keys").read_bytes() == keys
+
+
 def test_making_that_was_broken_off_can_be_repeated(tmp_path: Path) -> None:
     desk = PaperDesk(SetClock(DAY), tmp_path / "stick")
     IntakePlace.create(tmp_path / "state", desk.card.text)

@@ -188,6 +188,15 @@ def test_logging_out_deletes_the_row(host: IntakePlace, sessions: Sessions) -> N
     assert sessions.load(other).slots
 
 
+def test_a_new_visit_removes_what_nobody_can_have_used_since_yesterday(
+    host: IntakePlace, sessions: Sessions, seconds: Seconds
+) -> None:
+    begun(sessions)
+    seconds.time += 2 * 86_400
+    begun(sessions)
+    assert len(rows(host)) == 1
+
+
 def test_sweeping_removes_what_nobody_can_have_used_since_yesterday(
     host: IntakePlace, sessions: Sessions, seconds: Seconds
 ) -> None:
