@@ -132,11 +132,11 @@ class _FileWriter:
 class RowBlobs:
     """Rows of up to 1 MiB. An unfinished blob is an open transaction, which a crash undoes."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, today: Callable[[], int]) -> None:
+        self._database, self._today = database, today
 
     def create(self, blob_id: bytes) -> "_RowWriter":
-        return _RowWriter(self._database, blob_id)
+        return _RowWriter(self._database, blob_id, self._today())
 
     def read(self, blob_id: bytes) -> Iterator[bytes]:
         position = 0
@@ -159,7 +159,10 @@ class RowBlobs:
             yield from session.scalars(select(BlobChunk.blob_id).distinct())
 
     def sweep(self, wanted: Callable[[bytes], bool]) -> int:
-        leftovers = [blob_id for blob_id in self.ids() if not wanted(blob_id)]
+        # Younger ones may belong to a submission that another host is taking in at this moment.
+        old = select(BlobChunk.blob_id).where(BlobChunk.day < self._today() - 1).distinct()
+        with self._database.reading() as session:
+            leftovers = [blob_id for blob_id in session.scalars(old) if not wanted(blob_id)]
         for blob_id in leftovers:
             self.delete(blob_id)
         return len(leftovers)
@@ -170,8 +173,8 @@ class RowBlobs:
 
 
 class _RowWriter:
-    def __init__(self, database: Database, blob_id: bytes) -> None:
-        self._blob_id = blob_id
+    def __init__(self, database: Database, blob_id: bytes, day: int) -> None:
+        self._blob_id, self._day = blob_id, day
         self._buffer = bytearray()
         self._position = 0
         self._transaction = database.writing()
@@ -195,7 +198,8 @@ class _RowWriter:
             self._transaction.__exit__(RuntimeError, error, None)
 
     def _insert(self, data: bytes) -> None:
-        self._execute(insert(BlobChunk).values(blob_id=self._blob_id, position=self._position, data=data))
+        row = {"blob_id": self._blob_id, "position": self._position, "day": self._day, "data": data}
+        self._execute(insert(BlobChunk).values(row))
         self._position += 1
 
     def _execute(self, statement: Executable) -> None:

@@ -1,5 +1,7 @@
 """The intake host's database: SQLite by default, PostgreSQL by URL."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -16,8 +18,8 @@ HEAD: Final = "0001"  # the newest revision in migrations/
 _TABLES_LOCK: Final = 0x4C75777465  # an arbitrary number that only we use
 _NO_ROOM: Final = ("53100", "58030")  # PostgreSQL's disk_full and io_error
 
+_LOCK_SECONDS: Final = 60
 _PRAGMAS: Final = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA secure_delete = ON",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
@@ -127,12 +129,13 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _sqlite(url: str, *, lasting: bool) -> Engine:
-    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": 60})
+    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": _LOCK_SECONDS})
     synchronous = "FULL" if lasting else "OFF"
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin below, not by the driver's guess
+        _use_write_ahead_log(connection)
         for pragma in (*_PRAGMAS, f"PRAGMA synchronous = {synchronous}"):
             connection.execute(pragma)
 
@@ -143,6 +146,20 @@ def _sqlite(url: str, *, lasting: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait by itself for another process that changes the mode of a new database at this moment."""
+    end = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _postgresql(url: str) -> Engine:

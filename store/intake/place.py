@@ -70,7 +70,7 @@ class IntakePlace:
             runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._session_database = Database(f"sqlite:///{runtime / 'sessions.sqlite'}", lasting=False)
         self.blobs: Blobs = (
-            FileBlobs(state / "blobs", self.today) if self.database.is_sqlite else RowBlobs(self.database)
+            FileBlobs(state / "blobs", self.today) if self.database.is_sqlite else RowBlobs(self.database, self.today)
         )
         self.sessions = Sessions(
             self._session_database, clock, idle_seconds=settings.session_idle_seconds, most=settings.sessions

@@ -108,4 +108,5 @@ class BlobChunk(Base):
     __tablename__ = "blob_chunk"
     blob_id: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    day: Mapped[int] = mapped_column(Integer)
     data: Mapped[bytes] = mapped_column(LargeBinary)

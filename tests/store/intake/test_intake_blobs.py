@@ -34,7 +34,7 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Blobs]:
     else:
         database = Database(request.getfixturevalue("postgresql").new_database())
     upgrade(database)
-    yield RowBlobs(database)
+    yield RowBlobs(database, lambda: DAY)
     database.close()
 
 
@@ -99,8 +99,22 @@ def test_deleting_takes_one_and_does_not_mind_that_there_is_none(blobs: Blobs) -
 def test_sweeping_removes_what_is_not_wanted(blobs: Blobs) -> None:
     keep(blobs, ONE, b"1")
     keep(blobs, TWO, b"2")
+    blobs._today = lambda: DAY + 2
     assert blobs.sweep({ONE}.__contains__) == 1
     assert set(blobs.ids()) == {ONE}
+
+
+def test_rows_that_another_host_is_taking_in_are_not_swept(postgresql: PostgreSQL) -> None:
+    database = Database(postgresql.new_database())
+    upgrade(database)
+    day = DAY
+    one_host, other_host = (RowBlobs(database, lambda: day) for _ in range(2))
+    keep(one_host, ONE, b"at rest, and in no submission yet")
+    day = DAY + 1
+    assert other_host.sweep(lambda _: False) == 0
+    day = DAY + 2
+    assert other_host.sweep(lambda _: False) == 1
+    database.close()
 
 
 def test_aborting_twice_is_aborting_once(blobs: Blobs) -> None:
@@ -182,7 +196,7 @@ def test_a_file_that_the_disk_has_no_room_for_is_refused_by_the_kernel_itself(fi
 def test_a_row_that_postgresql_has_no_room_for_is_refused_and_leaves_nothing(postgresql: PostgreSQL) -> None:
     database = Database(postgresql.new_database())
     upgrade(database)
-    blobs = RowBlobs(database)
+    blobs = RowBlobs(database, lambda: DAY)
     keep(blobs, TWO, b"before")
     database.close()
     with postgresql.with_room_for(3_000_001):

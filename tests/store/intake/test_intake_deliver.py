@@ -15,7 +15,7 @@ from crypto.manifest import ChainPosition, Direction
 from crypto.sealed_object import Kind
 from crypto.signed import SigningKey
 from crypto.xwing import Identity
-from store.intake.errors import BundleRefusedError, NoSpaceError
+from store.intake.errors import BundleRefusedError, NoSpaceError, UnreadableError
 from store.intake.place import IntakePlace
 from tests.store.intake.conftest import Line, blob_ids, contents, mailbox, rows_of
 from tests.support.disk import room_for
@@ -136,8 +136,11 @@ def test_what_is_no_bundle_is_refused(host: IntakePlace, line: Line, tmp_path: P
     folder = tmp_path / "folder"
     folder.mkdir()
     own = next((line.state / "outbox").iterdir())
-    for path in (garbage, folder, tmp_path / "not there", own, Path("/dev/null")):
+    for path in (garbage, own, Path("/dev/null")):
         refused(line, host, path)
+    for path in (folder, tmp_path / "not there"):
+        with pytest.raises(UnreadableError):
+            host.deliverer.deliver(path)
 
 
 def test_a_bundle_of_somebody_else_is_refused(host: IntakePlace, line: Line) -> None:

@@ -73,5 +73,6 @@ def upgrade() -> None:
         "blob_chunk",
         sa.Column("blob_id", sa.LargeBinary(16), primary_key=True),
         sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("day", sa.Integer, nullable=False),
         sa.Column("data", sa.LargeBinary, nullable=False),
     )
