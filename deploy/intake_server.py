@@ -40,7 +40,9 @@ _OPTIONS = {
 
 
 class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn's messages about its workers, never about a request: not its address, path, headers or errors."""
+    """gunicorn's messages about its workers, never about a request: not its address, path, headers, errors or time."""
+
+    error_fmt = "%(levelname)s: %(message)s"
 
     def access(self, *_: object, **__: object) -> None:
         """Requests are not logged."""
@@ -107,7 +109,32 @@ class IntakeServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no 
         self.cfg.set("when_ready", lambda _server: self._ready())
 
     def load(self) -> Any:
-        return self._make_app()
+        app = self._make_app()
+
+        def quiet(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+            environ["wsgi.input"] = QuietInput(environ["wsgi.input"])
+            return app(environ, start_response)
+
+        return quiet
+
+
+class QuietInput:
+    """A request's body. What is wrong with how it was sent is the sender's fault, not one of ours to log."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def read(self, size: int | None = None) -> bytes:
+        return self._ask(self._body.read, size)
+
+    def readline(self, size: int | None = None) -> bytes:
+        return self._ask(self._body.readline, size)
+
+    def _ask(self, read: Callable[[int | None], bytes], size: int | None) -> bytes:
+        try:
+            return read(size)
+        except ParseException as error:
+            raise OSError("the body is malformed") from error
 
 
 def check_bind(bind: str) -> str:

@@ -48,6 +48,7 @@ def create_app(place: IntakePlace, *, profile: Profile = LUWTE_KDF_1) -> QuietFl
     @app.after_request
     def finish(response: Response) -> Response:
         response.set_data(fill(response.get_data(as_text=True)))
+        response.status = f"{response.status_code} Page"  # words of different length would tell pages apart
         headers.secure(response, policy)
         visit().finish(response)
         return response

@@ -1,10 +1,12 @@
 """Errors: a page like any other for who asked, and a line without anything of the request for the operator."""
 
+import logging
 import traceback
 from pathlib import Path
 from types import TracebackType
 
 from flask import Flask, render_template
+from flask.logging import default_handler
 from werkzeug.exceptions import HTTPException
 
 
@@ -15,6 +17,9 @@ class QuietFlask(Flask):
         kind, _, trace = exc_info
         frames = reversed(traceback.extract_tb(trace))
         places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in frames)
+        default_handler.setFormatter(
+            logging.Formatter("%(levelname)s: %(message)s")
+        )  # no time, which may be a source's
         self.logger.error("fault: %s at %s", kind.__name__ if kind else "none", places)
 
 

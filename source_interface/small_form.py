@@ -21,15 +21,15 @@ def read_small_form(request: Request) -> Mapping[str, str]:
         raise RequestEntityTooLarge
     # What comes in chunks tells no length beforehand: without this, Werkzeug would read it to whatever end it has.
     request.max_content_length = _MOST_BYTES
-    if request.mimetype != "multipart/form-data":
-        return request.form
     fields: MultiDict[str, str] = MultiDict()
     try:
+        if request.mimetype != "multipart/form-data":
+            return request.form
         for part in receive(request, most_field_bytes=_MOST_BYTES):
             if not isinstance(part, FieldPart):
                 raise BadRequest
             fields.add(part.name, part.text)
-    except BrokenConnectionError as error:
+    except (BrokenConnectionError, OSError) as error:
         raise BadRequest from error
     except TooMuchError as error:
         raise RequestEntityTooLarge from error

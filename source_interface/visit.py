@@ -25,7 +25,6 @@ class Visit:
         untrusted = request.cookies.get(_COOKIE, "")
         self.cookie = untrusted if _OURS.fullmatch(untrusted) else new_cookie()
         self.sessions = sessions
-        self.left = False
 
     @property
     def token(self) -> str:
@@ -43,12 +42,9 @@ class Visit:
         """Forget the session and give the browser a fresh cookie."""
         self.sessions.delete(self.cookie)
         self.cookie = new_cookie()
-        self.left = True
 
     def finish(self, response: Response) -> None:
         response.set_cookie(_COOKIE, self.cookie, httponly=True, samesite="Strict", path="/")
-        if self.left:
-            response.headers["Clear-Site-Data"] = '"cache", "storage"'
 
 
 def new_form_id() -> str:

@@ -1,5 +1,6 @@
 """Replies that wait for their source. The host keeps them sealed; only the codename opens them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
@@ -46,7 +47,7 @@ class Replies:
                 return False
             session.delete(reply)
             _bury(session, Erased.REPLY, reply_id)
-        self._blobs.delete(reply_id)
+        self._forget([reply_id])
         return True
 
     def erase_all(self, mailbox_ref: bytes) -> int:
@@ -55,8 +56,7 @@ class Replies:
             reply_ids = _erase_replies(session, mailbox_ref)
             for reply_id in reply_ids:
                 _bury(session, Erased.REPLY, reply_id)
-        for reply_id in reply_ids:
-            self._blobs.delete(reply_id)
+        self._forget(reply_ids)
         return len(reply_ids)
 
     def erase_mailbox(self, mailbox_ref: bytes) -> None:
@@ -68,8 +68,12 @@ class Replies:
             blob_ids += session.scalars(withdrawn.returning(SubmittedObject.object_id))
             if session.execute(delete(Mailbox).filter_by(ref=mailbox_ref)).rowcount:  # type: ignore[attr-defined]  # CursorResult
                 _bury(session, Erased.MAILBOX, mailbox_ref)
+        self._forget(blob_ids)
+
+    def _forget(self, blob_ids: Iterable[bytes]) -> None:
         for blob_id in blob_ids:
             self._blobs.delete(blob_id)
+        self._database.forget_log()
 
 
 def _erase_replies(session: Session, mailbox_ref: bytes) -> list[bytes]:

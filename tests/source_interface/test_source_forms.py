@@ -55,7 +55,6 @@ def test_a_form_without_this_visits_token_does_nothing(visit: Visit, token: str 
         (visit.mailbox, erasing(visit.mailbox, "reply"), {}),
         (visit.mailbox, erasing(visit.mailbox, "all"), {"sure": "yes"}),
         (visit.mailbox, erasing(visit.mailbox, "mailbox"), {"sure": "yes"}),
-        (visit.mailbox, visit.mailbox.form(action="/leave"), {}),
         (login, login.form(having="codename"), {"codename": " ".join(visit.words)}),
         (browser.get("/"), browser.get("/").form(action="/codename"), {}),
     ]
@@ -65,6 +64,14 @@ def test_a_form_without_this_visits_token_does_nothing(visit: Visit, token: str 
         assert not [form for form in refused.forms if "message" in form.names or "codename" in form.names], form.action
         visit.is_as_before()
     assert len(visit.intake.derived) == derived
+
+
+def test_leaving_works_from_a_tab_of_an_earlier_visit(visit: Visit) -> None:
+    visit.browser.leave(visit.mailbox)
+    now = visit.browser.log_in(" ".join(visit.words))
+    assert now.form(having="files")
+    visit.browser.leave(visit.mailbox)
+    assert not [form for form in visit.browser.get(now.path).forms if "files" in form.names]
 
 
 def test_another_visits_token_is_as_good_as_none(visit: Visit) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -216,6 +217,13 @@ def test_nothing_of_any_request_is_logged_not_even_with_an_error_of_our_own(tmp_
         browser.send(browser.open_new_mailbox(), mark, [(mark, mark.encode())])
         server.raw(f"{mark} /{mark} HTTP/9\r\n{mark}: {mark}\r\n\r\n".encode())
         server.raw(f"POST /mailbox HTTP/1.1\r\nHost: {mark}\r\nTransfer-Encoding: chunked\r\n\r\n{mark}\r\n".encode())
+        for path, kind in (
+            ("/login", "application/x-www-form-urlencoded"),
+            ("/mailbox", "multipart/form-data; boundary=x"),
+        ):
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+            for body in ("zz\r\n", "1\r\nabc", "3\r\na=b\r\n0\r\nbad trailer\r\n\r\n"):
+                assert not server.raw((head + body).encode()).startswith(b"HTTP/1.1 500")
         quiet = server.errors.read_text()
         with contextlib.closing(sqlite3.connect(server.road.host_state / "intake.sqlite")) as database:
             database.execute("DROP TABLE mailbox")
@@ -225,6 +233,7 @@ def test_nothing_of_any_request_is_logged_not_even_with_an_error_of_our_own(tmp_
         said = server.end()
     assert quiet == ""
     assert "fault" in said, "the operator is told that something is broken"
+    assert not re.search(r"\d\d:\d\d", said), "and not when"
     for told in (
         mark,
         typed.split()[0],
@@ -237,6 +246,12 @@ def test_nothing_of_any_request_is_logged_not_even_with_an_error_of_our_own(tmp_
         "HTTP/",
     ):
         assert told not in said, told
+
+
+def test_a_whole_answer_has_one_size_headers_included(server: Server) -> None:
+    asked = [b"GET / ", b"GET /login ", b"GET /nothing ", b"GET /leave ", b"POST /leave ", b"POST /login ", b"PUT / "]
+    heard = [server.raw(line + b"HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n") for line in asked]
+    assert len(set(map(len, heard))) == 1, list(map(len, heard))
 
 
 def test_answers_tell_neither_the_program_nor_the_time(browser: SourceBrowser) -> None:

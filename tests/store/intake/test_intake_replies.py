@@ -1,6 +1,7 @@
 """Replies wait sealed until their source erases them; what is erased is told to the desk."""
 
 import io
+import secrets
 import threading
 
 import pytest
@@ -121,6 +122,16 @@ def test_erasing_a_mailbox_takes_its_replies_and_what_no_bundle_has_yet(host: In
     host.deliverer.deliver(line.desk.dispatch())
     assert blob_ids(host) == set()
     assert rows_of(host, "grave") == []
+
+
+def test_of_an_erased_mailbox_the_disk_keeps_nothing_that_a_codename_yields(sqlite_line: Line) -> None:
+    """The folders hold salt and pepper: what is left of the lookup would prove that this codename was here."""
+    source = RoadSource(secrets.randbits(120))
+    host = sqlite_line.open()
+    submit(host, source, "hello")
+    assert _files_with(source.lookup, sqlite_line)
+    host.replies.erase_mailbox(mailbox(host, source))
+    assert _files_with(source.lookup, sqlite_line) == []
 
 
 def test_erasing_a_mailbox_that_is_none_tells_nothing(host: IntakePlace, line: Line) -> None:
@@ -256,3 +267,7 @@ def test_a_mailbox_that_is_erased_while_it_is_collected_is_withdrawn_or_collecte
         line.desk.dispatch(acknowledged=ChainPosition(line.desk.heard.number, line.desk.heard.sha256))
     )
     assert blob_ids(host) == set()
+
+
+def _files_with(secret: bytes, line: Line) -> list[str]:
+    return [path.name for path in line.state.rglob("*") if path.is_file() and secret in path.read_bytes()]
