@@ -120,20 +120,22 @@ class _Walk:
         page = self._desk.get(self._running.desk_link.removeprefix(self._running.desk_url))
         passphrase = self._folder.passphrase.read_text("utf-8").strip()
         page = self._desk.submit(page, page.form(having="passphrase"), {"passphrase": passphrase})
-        _expect(page.status == 200 and "/carry" in page.links, "the desk did not open")
+        carry = [link for link in page.links if link.endswith("/carry")]
+        _expect(page.status == 200 and bool(carry), "the desk did not open")
+        self._inbox, self._carry = carry[0].removesuffix("carry"), carry[0]
 
     def _import(self) -> None:
-        page = self._desk.get("/carry")
-        while imports := [form for form in page.forms if form.action == "/carry/import"]:
+        page = self._desk.get(self._carry)
+        while imports := [form for form in page.forms if form.action.endswith("/carry/import")]:
             page = self._desk.submit(page, imports[0])
             done = self._folder.stick / imports[0].fields["bundle"]
             _expect(page.status == 200, page.text)
             done.unlink()
-            page = self._desk.get("/carry")
+            page = self._desk.get(self._carry)
 
     def _read(self) -> None:
-        inbox = self._desk.get("/")
-        for link in (link for link in inbox.links if re.fullmatch(r"/source/\d+", link)):
+        inbox = self._desk.get(self._inbox)
+        for link in (link for link in inbox.links if re.fullmatch(r".*/source/\d+", link)):
             page = self._desk.get(link)
             if self._files[0].name in page.text:
                 break
@@ -159,8 +161,8 @@ class _Walk:
         _expect(REPLY.splitlines()[0] in page.text, "the answer was not queued")
 
     def _dispatch(self) -> None:
-        page = self._desk.get("/carry")
-        page = self._desk.submit(page, page.form(action="/carry/export"))
+        page = self._desk.get(self._carry)
+        page = self._desk.submit(page, page.form(action=f"{self._carry}/export"))
         _expect(page.status == 200, page.text)
         for path in sorted(self._folder.stick.glob("luwte-dispatch-*.age")):
             line.command("luwte-intake", "deliver", "--state", self._folder.intake, path)

@@ -36,16 +36,18 @@ def create_app(
 ) -> Flask:
     """The pages of the desk in the folder `state`, locked.
 
-    `port` is the one that it will be served on: any other Host is refused. `GET /open/<open_token>` works once and gives
-    that browser its cookie; the token has 128 bits or more. `carry_folder` is where the stick is mounted, `save_folder`
-    where files are saved decrypted. `clock` gives days, `seconds` measures idle time; `test_profile` only for tests.
+    `port` is the one that it will be served on: any other Host is refused. `GET /open/<open_token>` works once, gives
+    that browser its cookie and leads it to the pages' random root; the token has 128 bits or more. `carry_folder` is where
+    the stick is mounted, `save_folder` where files are saved decrypted. `clock` gives days, `seconds` measures idle time;
+    `test_profile` only for tests.
     """
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_FORM, MAX_FORM_MEMORY_SIZE=LARGEST_FORM, MAX_FORM_PARTS=50)
     clock, notices = clock or SystemClock(), Notices()
     holder = DeskHolder(state, clock, seconds=seconds, test_profile=test_profile, forget=notices.clear)
+    keeper = Gatekeeper(port, open_token)
     app.extensions[KEY] = DeskState(
-        gatekeeper=Gatekeeper(port, open_token),
+        gatekeeper=keeper,
         holder=holder,
         forms=OneTimeForms(),
         notices=notices,
@@ -69,4 +71,5 @@ def create_app(
     # The order is the order of their checks: the gate first.
     for part in (gate, csrf, lock, inbox, conversation, files, bundles, line):
         app.register_blueprint(part.blueprint)
+    app.wsgi_app = gate.below_root(app.wsgi_app, keeper)  # type: ignore[method-assign,assignment]
     return app

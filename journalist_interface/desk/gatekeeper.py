@@ -1,7 +1,9 @@
 """The one browser that may use the desk. Pure: text in, yes or no out.
 
-A one-time link, printed to the handler's own terminal, gives one browser a cookie. Whoever has not got that cookie gets
-no page: another local user can reach the loopback port, but not draw a cookie of 256 bits.
+A one-time link, printed to the handler's own terminal, gives one browser a cookie and leads it to the root under which
+the pages are: `/` and 128 random bits. Whoever lacks either gets no page: another local user can reach the loopback port,
+but draw neither. Cookies ignore ports, so a page that such a user serves on another port would get the cookie, were it not
+for that root: a browser sends the cookie only to paths below it.
 """
 
 import hashlib
@@ -20,6 +22,7 @@ class Gatekeeper:
             raise ValueError("the one-time link needs a token of 128 bits or more")
         self.hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
         self.cookie_name = f"luwte-desk-{port}"  # cookies are shared between ports: two desks keep apart
+        self.root = "/" + secrets.token_urlsafe(16)
         self._origins = frozenset(f"http://{host}" for host in self.hosts)
         self._lock = threading.Lock()
         self._token: bytes | None = _digest(open_token)
@@ -49,8 +52,14 @@ class Gatekeeper:
             self._cookie = _digest(cookie)
             return cookie
 
-    def knows(self, untrusted_cookie: str | None) -> bool:
-        """Whether this is the browser that used the link."""
+    def leads_to_root(self, untrusted_path: str) -> bool:
+        """Whether a path is the pages' root or below it."""
+        return hmac.compare_digest(_digest(self.root), _digest("/" + untrusted_path[1:].partition("/")[0]))
+
+    def knows(self, untrusted_root: str, untrusted_cookie: str | None) -> bool:
+        """Whether this is the browser that used the link: it asks below the root, and has the cookie."""
+        if not self.leads_to_root(untrusted_root):
+            return False
         with self._lock:
             if self._cookie is None or untrusted_cookie is None:
                 return False

@@ -8,7 +8,8 @@ from flask import Flask, Response
 
 _FIXED: Final = {
     "Cache-Control": "no-store",
-    # Not no-referrer: that would turn the Origin of the desk's own forms into "null", which the gate refuses.
+    # Another port is another origin and is not told the root. Not no-referrer: that would turn the Origin of the desk's
+    # own forms into "null", which the gate refuses.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

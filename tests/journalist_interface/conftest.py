@@ -1,6 +1,9 @@
 """A real desk behind its pages, and a real intake host with sources."""
 
 import secrets
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,16 @@ from tests.support.clock import SetClock
 PASSPHRASE = "seven words that nobody else would ever draw"
 TOKEN = "a-token-of-thirty-two-characters"
 PORT = 8765
+ROOT = Path(__file__).parents[2]
+SERVE = """
+import sys
+from pathlib import Path
+from crypto.kdf import VAULT_TEST
+from journalist_interface.desk import create_app, serve
+state, folder, port = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+app = create_app(state, port=port, open_token=sys.argv[4], carry_folder=folder, save_folder=folder, test_profile=VAULT_TEST)
+serve(app, port)
+"""
 
 
 class Seconds:
@@ -122,7 +135,7 @@ def app(state: Path, stick: Path, clock: SetClock, seconds: Seconds, tmp_path: P
 def locked(app: Flask) -> DeskBrowser:
     """The one browser, before the passphrase."""
     browser = DeskBrowser(app, PORT)
-    browser.get(f"/open/{TOKEN}", **{"Sec-Fetch-Site": "none"})
+    browser.open(f"/open/{TOKEN}")
     return browser
 
 
@@ -132,6 +145,26 @@ def browser(locked: DeskBrowser) -> DeskBrowser:
     locked.send("/unlock", passphrase=PASSPHRASE)
     assert locked.status == 200
     return locked
+
+
+@pytest.fixture
+def port(state: Path, stick: Path) -> Iterator[int]:
+    """Of a desk that is really served, by a process of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = probe.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-c", SERVE, str(state), str(stick), str(number), TOKEN], cwd=ROOT)
+    try:
+        while process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", number), 1).close()
+                break
+            except ConnectionRefusedError:
+                continue
+        yield number
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def open_desk(state: Path, clock: SetClock) -> DeskPlace:

@@ -1,11 +1,14 @@
 """Nobody but the one browser gets a page: not another local user, not a web page, not a name that was rebound."""
 
+import re
+
 import pytest
 from flask import Flask
 
 from tests.journalist_interface.conftest import PASSPHRASE, PORT, TOKEN
 from tests.journalist_interface.desk_browser import DeskBrowser
 
+COOKIE = f"luwte-desk-{PORT}"
 PATHS = ["/", "/unlock", "/carry", "/line", "/source/1", "/nowhere"]
 
 
@@ -30,21 +33,21 @@ def test_a_local_user_without_the_cookie_cannot_act(app: Flask, browser: DeskBro
 def test_the_one_time_link_opens_for_one_browser_only(app: Flask, locked: DeskBrowser) -> None:
     assert locked.page.form("/unlock").names == {"csrf", "passphrase"}
     second = DeskBrowser(app, PORT)
-    page = second.get(f"/open/{TOKEN}")
+    page = second.open(f"/open/{TOKEN}")
     assert second.status == 403
     assert "works once" in page.text
-    assert not second.client.get_cookie(f"luwte-desk-{PORT}", domain="127.0.0.1")
-    page = locked.get(f"/open/{TOKEN}")
+    assert not second.response.headers.getlist("Set-Cookie")
+    page = locked.open(f"/open/{TOKEN}")
     assert locked.status == 403
-    assert "/" in page.links
+    assert "history" in page.text
 
 
 @pytest.mark.parametrize("token", ["x", TOKEN[:-1], TOKEN + "x", "%00", "é" * 40])
 def test_a_guessed_link_is_refused_and_spends_nothing(app: Flask, token: str) -> None:
     browser = DeskBrowser(app, PORT)
-    browser.get(f"/open/{token}")
+    browser.open(f"/open/{token}")
     assert browser.status == 403
-    browser.get(f"/open/{TOKEN}")
+    browser.open(f"/open/{TOKEN}")
     assert browser.status == 200
 
 
@@ -55,6 +58,31 @@ def test_the_cookie_is_for_this_browser_session_and_site_only(app: Flask) -> Non
     assert "SameSite=Strict" in cookie
     assert "Expires" not in cookie
     assert "Max-Age" not in cookie
+
+
+def test_the_cookie_is_sent_below_the_root_alone_and_opens_nothing_elsewhere(app: Flask, browser: DeskBrowser) -> None:
+    """A page on another port of this machine shares the browser's cookies, but not the root's name."""
+    assert re.fullmatch(r"/[A-Za-z0-9_-]{22}", browser.root)
+    cookie = browser.client.get_cookie(COOKIE, domain="127.0.0.1", path=f"{browser.root}/")
+    assert cookie is not None
+    thief = DeskBrowser(app, PORT)
+    thief.client = app.test_client(use_cookies=False)  # it sends the stolen one by hand
+    for path in (*PATHS, "//", f"/x{browser.root}/", f"{browser.root}x/", f"//{browser.root[1:]}/", "/open/x"):
+        page = thief.get(path, Cookie=f"{COOKIE}={cookie.value}")
+        assert thief.status == 403, path
+        assert not page.forms
+        assert browser.root not in page.html
+    assert "Unlocked by Ann" in thief.get(f"{browser.root}/", Cookie=f"{COOKIE}={cookie.value}").text
+    thief.get(f"{browser.root}/")
+    assert thief.status == 403, "nor does the root alone"
+
+
+def test_the_link_opens_nothing_below_the_root(app: Flask) -> None:
+    stranger = DeskBrowser(app, PORT)
+    stranger.get(f"{app.extensions['luwte-desk'].gatekeeper.root}/open/{TOKEN}")
+    assert stranger.status == 403
+    stranger.open(f"/open/{TOKEN}")
+    assert stranger.status == 200
 
 
 @pytest.mark.parametrize(

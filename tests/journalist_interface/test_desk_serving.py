@@ -2,47 +2,9 @@
 
 import http.client
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from journalist_interface.desk.serve import settings
 from tests.journalist_interface.conftest import PASSPHRASE, TOKEN
-
-ROOT = Path(__file__).parents[2]
-CODE = """
-import sys
-from pathlib import Path
-from crypto.kdf import VAULT_TEST
-from journalist_interface.desk import create_app, serve
-state, folder, port = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-app = create_app(state, port=port, open_token=sys.argv[4], carry_folder=folder, save_folder=folder, test_profile=VAULT_TEST)
-serve(app, port)
-"""
-
-
-@pytest.fixture
-def port(state: Path, stick: Path) -> Iterator[int]:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = probe.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-c", CODE, str(state), str(stick), str(number), TOKEN], cwd=ROOT)
-    try:
-        while process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", number), 1).close()
-                break
-            except ConnectionRefusedError:
-                continue
-        yield number
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def _ask(port: int, method: str, path: str, body: str = "", **headers: str) -> tuple[int, str, str]:
@@ -54,24 +16,26 @@ def _ask(port: int, method: str, path: str, body: str = "", **headers: str) -> t
     page = response.read().decode()
     connection.close()
     assert "Server" not in response.headers
-    return response.status, response.headers.get("Set-Cookie", "").split(";")[0], page
+    return response.status, response.headers.get("Set-Cookie", "").partition("; SameSite")[0], page
 
 
 def test_the_link_the_passphrase_and_the_inbox_over_real_http(port: int) -> None:
     assert _ask(port, "GET", "/")[0] == 403
-    status, cookie, _ = _ask(port, "GET", f"/open/{TOKEN}")
+    status, set_cookie, _ = _ask(port, "GET", f"/open/{TOKEN}")
     assert status == 303
-    status, _, page = _ask(port, "GET", "/unlock", Cookie=cookie)
+    cookie, root = set_cookie.split(";")[0], set_cookie.split("Path=")[1]
+    status, _, page = _ask(port, "GET", f"{root}unlock", Cookie=cookie)
     assert status == 200
     token = re.search(r'name="csrf" value="([0-9a-f]{64})"', page)
     assert token
     passphrase = PASSPHRASE.replace(" ", "+")
-    status, _, _ = _ask(port, "POST", "/unlock", f"csrf={token[1]}&passphrase={passphrase}", Cookie=cookie)
+    status, _, _ = _ask(port, "POST", f"{root}unlock", f"csrf={token[1]}&passphrase={passphrase}", Cookie=cookie)
     assert status == 303
-    status, _, page = _ask(port, "GET", "/", Cookie=cookie)
+    assert _ask(port, "GET", "/", Cookie=cookie)[0] == 403
+    status, _, page = _ask(port, "GET", root, Cookie=cookie)
     assert status == 200
     assert "Unlocked by Ann" in page
-    assert _ask(port, "GET", "/", Cookie=cookie, Host="evil.example")[0] == 421
+    assert _ask(port, "GET", root, Cookie=cookie, Host="evil.example")[0] == 421
     assert _ask(port, "GET", f"/open/{TOKEN}")[0] == 403
 
 
