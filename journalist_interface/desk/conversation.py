@@ -116,8 +116,9 @@ def _page(source_id: int, *, draft: str, problem: str | None = None) -> str:
     here = place()
     source = here.inbox.source(source_id)
     thread = _thread(here.inbox.conversation(source_id), request.args.get("page", 0, type=int))
-    if any(entry.unread for entry in thread.entries):
-        here.inbox.mark_read(source_id, up_to=max(entry.entry_id for entry in thread.entries))
+    # Numbers are in the order of arrival, pages in that of reading: the highest one on a page says nothing of the others.
+    if shown := [entry.entry_id for entry in thread.entries if entry.unread]:
+        here.inbox.mark_read(source_id, shown)
     return render_template(
         "conversation.html",
         source=source,

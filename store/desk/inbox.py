@@ -1,5 +1,6 @@
 """The inbox: sources in the order in which they need attention, and what each has sent and been told."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,11 @@ class Inbox:
             raise GoneError("that is not at this desk any more")
         return _entry(row)
 
-    def mark_read(self, source_id: int, up_to: int | None = None) -> None:
-        """Mark a source's entries read: all of them, or those numbered up to `up_to`, which were on the page."""
+    def mark_read(self, source_id: int, shown: Collection[int] | None = None) -> None:
+        """Mark a source's entries read: all of them, or those of the numbers `shown`, which were on the page."""
         query = update(EntryRow).where(EntryRow.source_id == source_id, EntryRow.unread)
-        if up_to is not None:
-            query = query.where(EntryRow.id <= up_to)
+        if shown is not None:
+            query = query.where(EntryRow.id.in_(shown))
         with self._database.writing() as connection:
             connection.execute(query.values(unread=False))
 

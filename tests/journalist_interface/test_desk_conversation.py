@@ -184,6 +184,18 @@ def test_a_flood_is_shown_in_pages(host: Host, browser: DeskBrowser) -> None:
         assert browser.status == 200
 
 
+def test_a_look_at_one_page_marks_that_page_and_nothing_else(host: Host, browser: DeskBrowser) -> None:
+    source = host.source()
+    for number in range(150):  # each a submission of its own: their random numbers order them, not their arrival
+        host.submit(source, f"message number {number}.")
+    bring(host, browser)
+    path = first_source(browser)
+    assert browser.get(path).html.count('<span class="tag new">new</span>') == 100
+    assert "50 new" in browser.get("/").text
+    assert browser.get(path).html.count('<span class="tag new">new</span>') == 50
+    assert "new</span>" not in browser.get("/").html
+
+
 @pytest.mark.parametrize(
     "path", ["/source/99", "/source/99/delete", "/source/99999999999999999999999", "/source/-1", "/x"]
 )

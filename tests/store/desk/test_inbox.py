@@ -45,7 +45,7 @@ def test_marks_cover_what_was_on_the_page_and_nothing_that_came_since(desk: Desk
     source_id = desk.inbox.sources()[0].source_id
     seen = max(entry.entry_id for entry in desk.inbox.conversation(source_id))
     desk.importing.import_bundle(host.collect([host.message(source, "second")]))
-    desk.inbox.mark_read(source_id, up_to=seen)
+    desk.inbox.mark_read(source_id, [seen])
     assert [entry.unread for entry in desk.inbox.conversation(source_id)] == [False, True]
     desk.inbox.mark_read(source_id)
     assert desk.inbox.source(source_id).unread == 0
