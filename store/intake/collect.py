@@ -128,8 +128,8 @@ class Collector:
     def _write(self, number: int, rows: list[SubmittedObject]) -> None:
         """Write the bundle's file, then the row that makes it one. A damaged object is left out and noted."""
         entries = [entry for row in rows if (entry := self._entry(row)) is not None]
-        with self._database.reading() as session:
-            manifest = self._manifest(session, number, entries)
+        with self._database.writing() as session:
+            manifest = self._manifest(session, number, entries, self._floor(session))
         digest = hashlib.sha256()
 
         def pieces() -> Iterator[bytes]:
@@ -160,9 +160,19 @@ class Collector:
             session.add(OperatorNote(day=self._today(), text=text))
         return None
 
-    def _manifest(self, session: Session, number: int, entries: list[ObjectEntry]) -> Manifest:
-        high_water = self._intake_keys.high_water(session)
+    def _floor(self, session: Session) -> int:
+        """The lowest epoch that anything in no bundle is or can still be sealed to.
+
+        It is marked as told before the bundle leaves: what is in progress is then either seen here or held to the mark.
+        """
+        self._intake_keys.told_floor(session)
+        floor = self._intake_keys.floor(session)
         lowest = session.scalar(select(func.min(SubmittedObject.epoch)).filter_by(bundle=None))
+        floor = min(floor, lowest) if lowest is not None else floor
+        self._intake_keys.tell_floor(session, floor)
+        return floor
+
+    def _manifest(self, session: Session, number: int, entries: list[ObjectEntry], floor: int) -> Manifest:
         graves = session.scalars(select(Grave).filter_by(bundle=number))
         previous = session.get(OutBundle, number - 1)
         return Manifest(
@@ -172,10 +182,8 @@ class Collector:
             previous=previous.sha256 if previous and previous.sha256 else NO_HASH,
             acknowledged=taken_in(session),
             day=self._today(),
-            epoch=high_water,
-            # An upload in progress ends within a day of its beginning or is refused (submissions.py), and the desk waits
-            # three days beyond this manifest's day: so what is in no row yet cannot be sealed to a destroyed key.
-            floor=min(high_water, lowest) if lowest is not None else high_water,
+            epoch=self._intake_keys.high_water(session),
+            floor=floor,
             objects=tuple(entries),
             tombstones=tuple(Tombstone(Erased(grave.what), grave.ref) for grave in graves),
         )

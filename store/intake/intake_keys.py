@@ -1,17 +1,20 @@
 """The host's side of intake epochs: which key seals today (docs/formats.md §4)."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from crypto import epoch
 from crypto.card import LineCard
 from crypto.epoch import EpochCertificate, EpochChoice
 from store.intake.database import Database, add_if_absent
-from store.intake.tables import IntakeKey, Mark
+from store.intake.tables import EpochUse, IntakeKey, Mark
 
-_HIGH_WATER = "epoch_high_water"
+LONGEST_SUBMISSION_DAYS: Final = 1  # days after the one on which it began
+_HIGH_WATER: Final = "epoch_high_water"
+_TOLD_FLOOR: Final = "epoch_floor_told"
 
 
 class IntakeKeys:
@@ -22,17 +25,42 @@ class IntakeKeys:
         self._verified: dict[bytes, EpochCertificate] = {}
 
     def current(self) -> EpochChoice:
-        """The key that serves now. Raises the high-water mark when it is a newer one than ever before."""
+        """The key that serves now. It is written down that it was in use today, before anything is sealed to it.
+
+        Raises the high-water mark when it is a newer one than ever before.
+        """
+        day = self._today()
         with self._database.reading() as session:
             high_water = self.high_water(session)
-            choice = epoch.choose(self._chain(session), self._today(), high_water)
-        if choice.certificate is not None and choice.certificate.epoch > high_water:
+            choice = epoch.choose(self._chain(session), day, high_water)
+            if choice.certificate is None:
+                return choice
+            chosen = choice.certificate.epoch
+            last_day = session.scalar(select(EpochUse.day).filter_by(epoch=chosen))
+        if chosen > high_water or last_day is None or last_day < day:
             with self._database.writing() as session:
-                self._raise_mark(session, choice.certificate.epoch)
+                _raise_mark(session, _HIGH_WATER, chosen)
+                self._note_use(session, chosen, day)
         return choice
 
     def high_water(self, session: Session) -> int:
         return session.scalar(select(Mark.value).filter_by(name=_HIGH_WATER)) or 0
+
+    def floor(self, session: Session) -> int:
+        """The lowest epoch to which an upload in progress can be sealed."""
+        high_water = self.high_water(session)
+        query = select(func.min(EpochUse.epoch)).where(EpochUse.day >= self._today() - LONGEST_SUBMISSION_DAYS)
+        lowest = session.scalar(query)
+        return min(high_water, lowest) if lowest is not None else high_water
+
+    def told_floor(self, session: Session) -> int:
+        """The highest floor that a bundle ever told. Until this transaction ends, no other one commits or tells."""
+        add_if_absent(session, Mark, name=_TOLD_FLOOR, value=0)
+        return session.scalars(select(Mark.value).filter_by(name=_TOLD_FLOOR).with_for_update()).one()
+
+    def tell_floor(self, session: Session, floor: int) -> None:
+        """From now on nothing that is sealed below it may come in. After `told_floor`, in the same transaction."""
+        _raise_mark(session, _TOLD_FLOOR, floor)
 
     def tip(self, session: Session) -> EpochCertificate | None:
         """The last certificate of the chain."""
@@ -57,6 +85,12 @@ class IntakeKeys:
             certificate = self._verified[encoded] = epoch.parse(self._line.verify_key, self._line.line, encoded)
         return certificate
 
-    def _raise_mark(self, session: Session, value: int) -> None:
-        add_if_absent(session, Mark, name=_HIGH_WATER, value=value)
-        session.execute(update(Mark).where(Mark.name == _HIGH_WATER, Mark.value < value).values(value=value))
+    def _note_use(self, session: Session, used: int, day: int) -> None:
+        add_if_absent(session, EpochUse, epoch=used, day=day)
+        session.execute(update(EpochUse).where(EpochUse.epoch == used, EpochUse.day < day).values(day=day))
+        session.execute(delete(EpochUse).where(EpochUse.day < day - LONGEST_SUBMISSION_DAYS))
+
+
+def _raise_mark(session: Session, name: str, value: int) -> None:
+    add_if_absent(session, Mark, name=name, value=value)
+    session.execute(update(Mark).where(Mark.name == name, Mark.value < value).values(value=value))

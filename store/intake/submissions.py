@@ -18,8 +18,14 @@ from crypto.sealed_object import ID_LENGTH, Kind, ObjectHeader, seal_object
 from crypto.xwing import Recipient
 from store.intake.blobs import Blobs
 from store.intake.database import Database
-from store.intake.errors import IntakeClosedError, MailboxFullError, TooLargeError, TooLongError
-from store.intake.intake_keys import IntakeKeys
+from store.intake.errors import (
+    IntakeClosedError,
+    MailboxFullError,
+    RefusedSubmissionError,
+    TooLargeError,
+    TooLongError,
+)
+from store.intake.intake_keys import LONGEST_SUBMISSION_DAYS, IntakeKeys
 from store.intake.mailboxes import find_mailbox, find_or_make_mailbox
 from store.intake.sealing import SealedFile
 from store.intake.settings import Settings
@@ -63,6 +69,7 @@ class Submissions:
         `new_ref` (16 random bytes) becomes the mailbox_ref if this is the first submission. Whoever sends twice at the same
         moment with a new codename must give the same one.
         """
+        day = self._today()  # before the key: its use is then noted for this day or a later one
         certificate = self._keys.current().certificate
         if certificate is None:
             raise IntakeClosedError("no intake key may be used")
@@ -76,7 +83,9 @@ class Submissions:
             raise MailboxFullError("the mailbox is full")
         room = min(host_room, self._settings.mailbox_bytes - used)
         author = _Author(self._line.line, lookup, mailbox_ref or new_ref, reply_key)
-        return Submission(self._database, self._blobs, author, certificate, self._settings, room, self._today)
+        return Submission(
+            self._database, self._blobs, self._keys, author, certificate, self._settings, room, day, self._today
+        )
 
     def _host_room(self, session: Session) -> int:
         return min(
@@ -109,14 +118,17 @@ class Submission:
         self,
         database: Database,
         blobs: Blobs,
+        keys: IntakeKeys,
         author: _Author,
         certificate: EpochCertificate,
         settings: Settings,
         room: int,
+        day: int,
         today: Callable[[], int],
     ) -> None:
-        self._database, self._blobs, self._author, self._certificate = database, blobs, author, certificate
-        self._settings, self._room, self._today, self._day = settings, room, today, today()
+        self._database, self._blobs, self._keys = database, blobs, keys
+        self._author, self._certificate, self._settings = author, certificate, settings
+        self._room, self._day, self._today = room, day, today
         self._submission_id = secrets.token_bytes(ID_LENGTH)
         self._parts: list[_Part] = []
 
@@ -152,17 +164,17 @@ class Submission:
     def commit(self) -> Receipt:
         """Keep all whole parts, in one transaction; the mailbox appears with the first.
 
-        TooLongError when the submission took more than a day: the desk destroys keys on the promise that nothing
-        sealed to one comes in later than that. IntakeClosedError when the mailbox that it was for was erased
+        TooLongError when the submission took more than a day, or a bundle has told that nothing comes in any more for
+        its key: the desk destroys keys on that promise. IntakeClosedError when the mailbox that it was for was erased
         meanwhile, or another one took its place. Nothing remains after either.
         """
-        if self._today() > self._day + 1:
+        if self._today() > self._day + LONGEST_SUBMISSION_DAYS:
             self.abort()
             raise TooLongError("the submission took longer than a day")
         if self._parts:
             try:
                 self._make_known()
-            except IntakeClosedError:
+            except RefusedSubmissionError:
                 self.abort()
                 raise
         files = tuple((part.name, part.content_length) for part in self._parts if part.kind is Kind.FILE)
@@ -176,6 +188,8 @@ class Submission:
 
     def _make_known(self) -> None:
         with self._database.writing() as session:
+            if self._certificate.epoch < self._keys.told_floor(session):
+                raise TooLongError("the key to which the submission is sealed may be destroyed")
             if session.get(Grave, self._author.mailbox_ref) is not None:
                 raise IntakeClosedError("the mailbox was erased while the submission came in")
             if find_or_make_mailbox(session, self._author.lookup, self._author.mailbox_ref) != self._author.mailbox_ref:

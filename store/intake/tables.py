@@ -85,6 +85,14 @@ class IntakeKey(Base):
     encoded: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class EpochUse(Base):
+    """The last day on which something could begin to be sealed to an epoch's key. Kept while an upload may still be."""
+
+    __tablename__ = "epoch_use"
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    day: Mapped[int] = mapped_column(Integer)
+
+
 class Mark(Base):
     """A number that only grows, by name."""
 

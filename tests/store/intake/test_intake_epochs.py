@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from crypto.epoch import Standing
-from store.intake.errors import BundleRefusedError, IntakeClosedError
+from store.intake.errors import BundleRefusedError, IntakeClosedError, TooLongError
 from store.intake.place import IntakePlace
+from store.intake.submissions import Submission
 from store.intake.tables import SubmittedObject
-from tests.store.intake.conftest import DAY, Line, rows_of
+from tests.store.intake.conftest import DAY, Line, blob_ids, rows_of
 from tests.support.road import RoadSource, submit
 
 SOURCE = RoadSource(1)
@@ -31,7 +32,7 @@ def test_each_day_has_its_key(line: Line) -> None:
     assert {one.header.epoch: one.content for one in line.desk.opened} == {
         epoch: str(DAY + epoch - 1).encode() for epoch in (1, 2, 3, 4)
     }
-    assert (manifest.epoch, manifest.floor, manifest.day) == (4, 4, DAY + 3)
+    assert (manifest.epoch, manifest.floor, manifest.day) == (4, 3, DAY + 3)  # something of yesterday may still come
 
 
 def test_a_submission_keeps_the_key_with_which_it_began(line: Line) -> None:
@@ -63,7 +64,72 @@ def test_the_floor_stays_at_what_no_bundle_has_yet(line: Line) -> None:
         for entry in manifest.objects:
             waiting.remove(next(o.header.epoch for o in line.desk.opened if o.header.object_id == entry.object_id))
         assert manifest.epoch == 5
-        assert manifest.floor == min([*waiting, 5])
+        assert manifest.floor == min([*waiting, 4])
+
+
+def late_keys(line: Line, host: IntakePlace) -> None:
+    """The last key has served far beyond its day; the one that follows comes long after its own."""
+    following = line.desk.certify(DAY + 45)
+    line.clock.day = DAY + 50
+    begin_one(host).abort()
+    host.deliverer.deliver(line.desk.dispatch(certificates=following))
+
+
+def begin_one(host: IntakePlace) -> Submission:
+    submission = host.submissions.begin(SOURCE.lookup, SOURCE.identity.recipient, SOURCE.first_ref)
+    submission.add_message("on its way")
+    return submission
+
+
+def test_an_upload_on_its_way_while_late_keys_come_and_a_bundle_leaves_is_not_lost(line: Line) -> None:
+    host = line.open()
+    line.clock.day = DAY + 50
+    on_its_way = begin_one(host)
+    late_keys(line, host)
+    submit(host, RoadSource(2), "with the new key")
+    manifest = line.desk.take(host.collector.collect(line.desk.stick).files[0])
+    assert (manifest.epoch, manifest.floor) == (42, 41)
+    line.clock.day += 1
+    on_its_way.commit()
+    assert line.desk.take(host.collector.collect(line.desk.stick).files[1]).floor == 41
+    assert "on its way" in line.desk.texts()
+
+
+def test_the_floor_passes_a_key_two_days_after_its_last_use(line: Line) -> None:
+    host = line.open()
+    late_keys(line, host)
+    floors = []
+    for _ in range(4):
+        submit(host, RoadSource(2), "x")
+        floors.append(line.desk.take(host.collector.collect(line.desk.stick).files[-1]).floor)
+        line.clock.day += 1
+    assert floors == [41, 41, 42, 42]
+
+
+def test_a_key_that_was_long_not_used_holds_nothing_down(line: Line) -> None:
+    """Nobody came for a week: the desk need not wait for the next bundle."""
+    host = line.open()
+    submit(host, SOURCE, "x")
+    line.clock.day += 7
+    manifest = line.desk.take(host.collector.collect(line.desk.stick).files[0])
+    assert (manifest.epoch, manifest.floor) == (8, 8)
+
+
+def test_what_is_sealed_below_a_floor_that_was_told_is_refused_and_leaves_nothing(line: Line) -> None:
+    """A clock that went ahead and came back: the source is told, the desk gets nothing that it cannot open."""
+    host = line.open()
+    submit(host, RoadSource(2), "before")
+    on_its_way = begin_one(host)
+    line.clock.day += 10
+    assert line.desk.take(host.collector.collect(line.desk.stick).files[0]).floor == 11
+    line.clock.day -= 10
+    kept = blob_ids(host)
+    with pytest.raises(TooLongError):
+        on_its_way.commit()
+    assert sealed_to(host) == []
+    assert len(blob_ids(host)) == len(kept) - 1
+    submit(host, SOURCE, "sent again")
+    assert sealed_to(host) == [11]
 
 
 def test_a_clock_that_is_turned_back_brings_no_old_key_back(line: Line) -> None:

@@ -59,6 +59,11 @@ def upgrade() -> None:
         sa.Column("encoded", sa.LargeBinary, nullable=False),
     )
     op.create_table(
+        "epoch_use",
+        sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("day", sa.Integer, nullable=False),
+    )
+    op.create_table(
         "mark",
         sa.Column("name", sa.String(32), primary_key=True),
         sa.Column("value", sa.Integer, nullable=False),
