@@ -9,11 +9,12 @@ from flask.typing import ResponseReturnValue
 from journalist_interface.desk.inbox import queue
 from journalist_interface.desk.state import desk, place
 from journalist_interface.desk.text import sentence
-from store.desk.errors import CannotReplyError, GoneError
-from store.desk.model import Entry, EntryKind
+from store.desk.errors import CannotReplyError
+from store.desk.model import Entry, EntryKind, Outlined
 from store.desk.replying import LONGEST_REPLY as STORE_LIMIT
 
 A_PAGE: Final = 100  # entries
+LARGEST_PAGE: Final = 2_000_000  # octets of text, unless a single entry has more
 LONGEST_REPLY: Final = min(8_000, STORE_LIMIT)  # characters: it must fit one of the source's pages, all of one size
 
 blueprint = Blueprint("conversation", __name__)
@@ -61,7 +62,7 @@ def reply(source_id: int) -> ResponseReturnValue:
 @blueprint.post("/source/<row:source_id>/unread")
 def unread(source_id: int) -> ResponseReturnValue:
     """Leave the newest thing of this source for later."""
-    came = [one.entry_id for one in place().inbox.conversation(source_id) if one.kind is not EntryKind.REPLY]
+    came = [one.entry_id for one in place().inbox.outline(source_id) if one.kind is not EntryKind.REPLY]
     if came:
         place().inbox.mark_unread(came[-1])
     return redirect(url_for("inbox.index"), 303)
@@ -87,14 +88,14 @@ def delete(source_id: int) -> ResponseReturnValue:
 
 @blueprint.get("/source/<row:source_id>/entry/<row:entry_id>/delete")
 def ask_delete_entry(source_id: int, entry_id: int) -> ResponseReturnValue:
-    source, entry = place().inbox.source(source_id), _entry(source_id, entry_id)
+    source, entry = place().inbox.source(source_id), place().inbox.entry(entry_id, of=source_id)
     return render_template("delete_entry.html", source=source, entry=entry, queue=queue())
 
 
 @blueprint.post("/source/<row:source_id>/entry/<row:entry_id>/delete")
 def delete_entry(source_id: int, entry_id: int) -> ResponseReturnValue:
     """Delete one thing that came, or take a reply back."""
-    entry = _entry(source_id, entry_id)
+    entry = place().inbox.entry(entry_id, of=source_id)
     if entry.kind is EntryKind.REPLY:
         place().replies.withdraw(entry_id)
         desk().notices.add("The reply is taken back. If it had left already, the source may have read it.")
@@ -104,18 +105,10 @@ def delete_entry(source_id: int, entry_id: int) -> ResponseReturnValue:
     return redirect(url_for("conversation.show", source_id=source_id), 303)
 
 
-def _entry(source_id: int, entry_id: int) -> Entry:
-    """The entry if it is this source's, or GoneError."""
-    for entry in place().inbox.conversation(source_id):
-        if entry.entry_id == entry_id:
-            return entry
-    raise GoneError("that is not at this desk any more")
-
-
 def _page(source_id: int, *, draft: str, problem: str | None = None) -> str:
     here = place()
     source = here.inbox.source(source_id)
-    thread = _thread(here.inbox.conversation(source_id), request.args.get("page", 0, type=int))
+    thread = _thread(source_id, request.args.get("page", 0, type=int))
     # Numbers are in the order of arrival, pages in that of reading: the highest one on a page says nothing of the others.
     if shown := [entry.entry_id for entry in thread.entries if entry.unread]:
         here.inbox.mark_read(source_id, shown)
@@ -132,10 +125,22 @@ def _page(source_id: int, *, draft: str, problem: str | None = None) -> str:
     )
 
 
-def _thread(entries: list[Entry], page: int) -> Thread:
-    """The asked page; by default the one with the first unread entry, else the last."""
-    pages = max(1, -(-len(entries) // A_PAGE))
-    if not 1 <= page <= pages:
-        first_unread = next((at for at, entry in enumerate(entries) if entry.unread), len(entries) - 1)
-        page = max(first_unread, 0) // A_PAGE + 1
-    return Thread(entries[(page - 1) * A_PAGE : page * A_PAGE], page, pages)
+def _thread(source_id: int, page: int) -> Thread:
+    """The asked page; by default the one with the first unread entry, else the last. Texts are read for it alone."""
+    pages = _pages(place().inbox.outline(source_id))
+    if not 1 <= page <= len(pages):
+        page = next((at for at, one in enumerate(pages, 1) if any(entry.unread for entry in one)), len(pages))
+    return Thread(place().inbox.entries([entry.entry_id for entry in pages[page - 1]]), page, len(pages))
+
+
+def _pages(outline: list[Outlined]) -> list[list[Outlined]]:
+    """The entries in pages that fit memory and a browser; one page at least."""
+    pages: list[list[Outlined]] = [[]]
+    octets = 0
+    for entry in outline:
+        octets += entry.octets
+        if pages[-1] and (len(pages[-1]) == A_PAGE or octets > LARGEST_PAGE):
+            pages.append([])
+            octets = entry.octets
+        pages[-1].append(entry)
+    return pages

@@ -4,7 +4,6 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from journalist_interface.desk.state import desk, place
-from store.desk.errors import GoneError
 from store.desk.saving import FolderError
 
 blueprint = Blueprint("files", __name__)
@@ -13,8 +12,7 @@ blueprint = Blueprint("files", __name__)
 @blueprint.post("/source/<row:source_id>/file/<row:file_id>/save")
 def save(source_id: int, file_id: int) -> ResponseReturnValue:
     """Decrypt the file into the configured folder, once for each form."""
-    if all(entry.entry_id != file_id for entry in place().inbox.conversation(source_id)):
-        raise GoneError("that file is not at this desk any more")
+    place().inbox.entry(file_id, of=source_id)
     folder = desk().save_folder
     with desk().forms.once(request.form.get("form_id", "")) as first:
         if first:

@@ -1,8 +1,8 @@
 """The inbox: sources in the order in which they need attention, and what each has sent and been told."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, case, delete, exists, func, select, update
 
@@ -10,10 +10,12 @@ from store.desk.database import Database
 from store.desk.errors import GoneError
 from store.desk.file_names import defuse, extension
 from store.desk.file_types import contradicts
-from store.desk.model import Entry, EntryKind, FileInfo, ReplyInfo, ReplyState, SourceSummary
+from store.desk.model import Entry, EntryKind, FileInfo, Outlined, ReplyInfo, ReplyState, SourceSummary
 from store.desk.saving import save_content
 from store.desk.stored import StoredFiles, StoredKey
 from store.desk.tables import DamageRow, EntryRow, FileRow, JournalRow, ReplyRow, SourceRow, TextRow
+
+_AT_ONCE: Final = 500  # entries asked for by number in one query
 
 
 class Inbox:
@@ -37,16 +39,35 @@ class Inbox:
             raise GoneError("there is no such source at this desk")
         return _summary(row)
 
-    def conversation(self, source_id: int) -> list[Entry]:
-        """Everything of one source, oldest first; what was sent together stands together. Empty for an unknown source."""
-        with self._database.reading() as connection:
-            rows = connection.execute(_entries().where(EntryRow.source_id == source_id)).all()
-        return [_entry(row) for row in sorted(rows, key=_reading_order)]
+    def outline(self, source_id: int) -> list[Outlined]:
+        """All entries of one source without their content, oldest first; what was sent together stands together.
 
-    def entry(self, entry_id: int) -> Entry:
-        """One entry, or GoneError."""
+        Empty for an unknown source.
+        """
         with self._database.reading() as connection:
-            row = connection.execute(_entries().where(EntryRow.id == entry_id)).one_or_none()
+            rows = connection.execute(_outline(source_id)).all()
+        return [Outlined(row.id, EntryKind(row.kind), row.unread, row.octets) for row in rows]
+
+    def entries(self, entry_ids: Sequence[int]) -> list[Entry]:
+        """These entries, in this order; without those that are gone."""
+        found: dict[int, Entry] = {}
+        with self._database.reading() as connection:
+            for start in range(0, len(entry_ids), _AT_ONCE):
+                some = _entries().where(EntryRow.id.in_(entry_ids[start : start + _AT_ONCE]))
+                found |= {row.id: _entry(row) for row in connection.execute(some)}
+        return [found[entry_id] for entry_id in entry_ids if entry_id in found]
+
+    def conversation(self, source_id: int) -> list[Entry]:
+        """Everything of one source at once, texts included: not for pages, it may be larger than the memory."""
+        return self.entries([one.entry_id for one in self.outline(source_id)])
+
+    def entry(self, entry_id: int, *, of: int | None = None) -> Entry:
+        """One entry, of the source `of` if that is given; or GoneError."""
+        query = _entries().where(EntryRow.id == entry_id)
+        if of is not None:
+            query = query.where(EntryRow.source_id == of)
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
         if row is None:
             raise GoneError("that is not at this desk any more")
         return _entry(row)
@@ -188,8 +209,19 @@ def _entries() -> Select[*tuple[Any, ...]]:
 _RANK = {"message": 0, "file": 1, "damaged": 2, "reply": 3}
 
 
-def _reading_order(row: Any) -> tuple[Any, ...]:
-    return (row.batch, row.kind == "reply", row.day, row.submission or b"", _RANK[row.kind], row.untrusted_name, row.id)
+def _outline(source_id: int) -> Select[*tuple[Any, ...]]:
+    """In reading order. SQLite tells a text's octets without reading it."""
+    octets = func.coalesce(func.octet_length(TextRow.text), 0).label("octets")
+    rank = case(_RANK, value=EntryRow.kind)
+    name = func.coalesce(FileRow.untrusted_name, "")
+    return (
+        select(EntryRow.id, EntryRow.kind, EntryRow.unread, octets)
+        .outerjoin(TextRow, TextRow.entry_id == EntryRow.id)
+        .outerjoin(FileRow, FileRow.entry_id == EntryRow.id)
+        .where(EntryRow.source_id == source_id)
+        .order_by(EntryRow.batch, EntryRow.kind == "reply", EntryRow.day, func.coalesce(EntryRow.submission, b""))
+        .order_by(rank, name, EntryRow.id)
+    )
 
 
 def _entry(row: Any) -> Entry:

@@ -77,6 +77,16 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Outlined:
+    """An entry without its content. `octets` is the length of its text, of which every character takes one or more."""
+
+    entry_id: int
+    kind: EntryKind
+    unread: bool
+    octets: int
+
+
+@dataclass(frozen=True)
 class SourceSummary:
     """One line of the inbox. `name` is two words that stay with the source.
 

@@ -1,5 +1,6 @@
 """Reading and answering."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,37 @@ def test_a_look_at_one_page_marks_that_page_and_nothing_else(host: Host, browser
     assert "50 new" in browser.get("/").text
     assert browser.get(path).html.count('<span class="tag new">new</span>') == 50
     assert "new</span>" not in browser.get("/").html
+
+
+def test_only_the_texts_of_the_page_are_read_and_a_page_has_an_end(host: Host, browser: DeskBrowser) -> None:
+    source = host.source()
+    host.submit(source, *(f"{number:03}" + "ä" * 99_997 for number in range(30)), files={"a": b"x"})
+    bring(host, browser)
+    path = first_source(browser)
+    ask = next(link for link in browser.get(path).links if "/entry/" in link)
+    assert "Page 1 of 3" in browser.page.text
+    assert browser.page.html.count('<li id="entry-') == 10
+    numbers = {
+        line[:3] for page in range(1, 4) for line in browser.get(f"{path}?page={page}").text.split() if "ä" in line
+    }
+    assert len(numbers) == 30, "nothing is left out"
+    save = next(form for form in browser.page.forms if form.action.endswith("/save"))
+    browser.get(path)
+    unread = browser.page.form(f"{path}/unread")
+
+    def weight(method: str, path: str, fields: dict[str, str] | None = None) -> int:
+        tracemalloc.start()
+        try:
+            answer = browser.client.open(browser.root + path, method=method, base_url=browser.origin, data=fields)
+            assert answer.status_code in (200, 303)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    # All 30 take 6 MB in the database's answer alone.
+    assert weight("GET", ask) < 3_000_000
+    assert weight("POST", save.action, save.fields) < 3_000_000
+    assert weight("POST", unread.action, unread.fields) < 3_000_000
 
 
 @pytest.mark.parametrize(
