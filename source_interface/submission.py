@@ -3,7 +3,7 @@ and whatever arrived whole is kept, whether the rest was refused or the connecti
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -13,6 +13,7 @@ from source_interface.receive import BrokenConnectionError, FieldPart, FileBegin
 from source_interface.visit import Visit
 from store.intake.errors import (
     IntakeClosedError,
+    MailboxErasedError,
     MailboxFullError,
     NoSpaceError,
     TooLargeError,
@@ -43,6 +44,7 @@ class Problem(Enum):
     NO_SPACE = "no space"
     BUSY = "busy"
     TOOK_TOO_LONG = "took too long"
+    ERASED = "erased"
     BROKEN_OFF = "broken off"
     TOO_MUCH = "too much"
 
@@ -177,6 +179,11 @@ class Receiver:
                 self._outcome.earlier = session.receipts[form_id]
                 self._outcome.add(Problem.REPEATED)
                 return None
+            new_ref = self._place.mailboxes.unburied(slot.new_ref)
+            if new_ref != slot.new_ref:
+                # Kept at once: a second form of this visit must begin with the same one.
+                slot = self._outcome.slot = replace(slot, new_ref=new_ref)
+                session.put(slot)
             if form_id:
                 session.remember(form_id, "")
         return slot
@@ -257,9 +264,8 @@ class Receiver:
             self._outcome.receipt = self._submission.commit()
         except TooLongError:
             self._outcome.add(Problem.TOOK_TOO_LONG)
-        except IntakeClosedError:
-            self._submission.abort()
-            self._outcome.add(Problem.CLOSED)
+        except MailboxErasedError:
+            self._outcome.add(Problem.ERASED)
         except NoSpaceError:
             self._submission.abort()
             self._outcome.add(Problem.NO_SPACE)

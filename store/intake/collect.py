@@ -32,6 +32,7 @@ from store.intake.bundles import bundle_name, room_for, sweep_outbox, taken_in
 from store.intake.database import Database
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
+from store.intake.mailboxes import forget_old_graves
 from store.intake.settings import Settings
 from store.intake.tables import Grave, InBundle, Mark, OperatorNote, OutBundle, SubmittedObject
 
@@ -90,6 +91,7 @@ class Collector:
                 session.execute(update(SubmittedObject).filter_by(bundle=number).values(bundle=None))
                 session.execute(update(Grave).filter_by(bundle=number).values(bundle=None))
             session.execute(delete(OutBundle).where(OutBundle.number.in_(unfinished)))
+            forget_old_graves(session, self._today())
             session.flush()
             sweep_outbox(self._outbox, session)
 

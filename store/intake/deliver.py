@@ -23,6 +23,7 @@ from store.intake.database import Database
 from store.intake.errors import BundleRefusedError, UnreadableError
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
+from store.intake.mailboxes import forget_old_graves
 from store.intake.tables import Grave, InBundle, Mailbox, OperatorNote, OutBundle, Reply, SubmittedObject
 
 
@@ -140,8 +141,8 @@ class Deliverer:
         """The one transaction. Returns the blobs that nothing refers to any more."""
         self._intake_keys.add(session, manifest.certificates)
         gone = self._add_replies(session, manifest)
-        gone += _apply_tombstones(session, manifest)
-        deleted = _forget_acknowledged(session, manifest.acknowledged.number)
+        gone += _apply_tombstones(session, manifest, self._today())
+        deleted = _forget_acknowledged(session, manifest.acknowledged.number, self._today())
         if gap:
             text = f"Bundle {manifest.number} from the desk was taken in although bundles before it are missing."
             session.add(OperatorNote(day=self._today(), text=text))
@@ -184,7 +185,7 @@ def _refuse_known(session: Session, manifest: Manifest) -> None:
             raise MalformedError("an object has the id of one that is here already")
 
 
-def _apply_tombstones(session: Session, manifest: Manifest) -> list[bytes]:
+def _apply_tombstones(session: Session, manifest: Manifest, today: int) -> list[bytes]:
     """The desk withdrew a reply, or destroyed a source: its mailbox goes, but not what the desk has not seen yet."""
     gone: list[bytes] = []
     for tombstone in manifest.tombstones:
@@ -192,17 +193,26 @@ def _apply_tombstones(session: Session, manifest: Manifest) -> list[bytes]:
         gone += session.scalars(select(Reply.reply_id).where(column == tombstone.ref))
         session.execute(delete(Reply).where(column == tombstone.ref))
         if tombstone.what is Erased.MAILBOX:
-            unseen = select(SubmittedObject.object_id).filter_by(mailbox_ref=tombstone.ref, bundle=None).limit(1)
-            if session.scalar(unseen) is None:
-                session.execute(delete(Mailbox).filter_by(ref=tombstone.ref))
+            _remove_mailbox(session, tombstone.ref, today)
     return gone
 
 
-def _forget_acknowledged(session: Session, number: int) -> list[bytes]:
-    """Delete the rows of what the desk has, and only that. Returns the blobs to delete."""
+def _remove_mailbox(session: Session, ref: bytes, today: int) -> None:
+    mailbox = session.get(Mailbox, ref, with_for_update=True)
+    unseen = select(SubmittedObject.object_id).filter_by(mailbox_ref=ref, bundle=None).limit(1)
+    if mailbox is not None and session.scalar(unseen) is None:
+        session.delete(mailbox)
+        session.add(Grave(ref=ref, what=str(Erased.MAILBOX), bundle=0, day=today))
+
+
+def _forget_acknowledged(session: Session, number: int, today: int) -> list[bytes]:
+    """Delete the rows of what the desk has, and only that; mailboxes' graves two days later. Returns the blobs to delete."""
     held = SubmittedObject.bundle <= number
     blob_ids = list(session.scalars(select(SubmittedObject.object_id).where(held)))
     session.execute(delete(SubmittedObject).where(held))
-    session.execute(delete(Grave).where(Grave.bundle <= number))
+    told = (Grave.bundle <= number, Grave.day.is_(None))
+    session.execute(delete(Grave).where(*told, Grave.what != str(Erased.MAILBOX)))
+    session.execute(update(Grave).where(*told).values(day=today))
+    forget_old_graves(session, today)
     session.execute(update(OutBundle).where(OutBundle.number <= number).values(acknowledged=True))
     return blob_ids

@@ -33,6 +33,10 @@ class MailboxFullError(RefusedSubmissionError):
     """This mailbox holds as much uncollected as it may."""
 
 
+class MailboxErasedError(RefusedSubmissionError):
+    """The mailbox was erased while the submission for it came in. Nothing of it stays."""
+
+
 class TooLargeError(RefusedSubmissionError):
     """A file is larger than allowed."""
 

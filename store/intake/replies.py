@@ -63,11 +63,12 @@ class Replies:
         """Erase the mailbox, its replies, and what was sent and is in no bundle yet. The codename is then unknown."""
         with self._database.writing() as session:
             blob_ids = _erase_replies(session, mailbox_ref)
+            # First the mailbox: that waits for a submission that is being committed to it, which then goes too.
+            if session.execute(delete(Mailbox).filter_by(ref=mailbox_ref)).rowcount:  # type: ignore[attr-defined]  # CursorResult
+                _bury(session, Erased.MAILBOX, mailbox_ref)
             # What was deleted is asked of the deletion itself: a collection may claim some of it at this moment.
             withdrawn = delete(SubmittedObject).filter_by(mailbox_ref=mailbox_ref, bundle=None)
             blob_ids += session.scalars(withdrawn.returning(SubmittedObject.object_id))
-            if session.execute(delete(Mailbox).filter_by(ref=mailbox_ref)).rowcount:  # type: ignore[attr-defined]  # CursorResult
-                _bury(session, Erased.MAILBOX, mailbox_ref)
         self._forget(blob_ids)
 
     def _forget(self, blob_ids: Iterable[bytes]) -> None:

@@ -20,16 +20,17 @@ from store.intake.blobs import Blobs
 from store.intake.database import Database
 from store.intake.errors import (
     IntakeClosedError,
+    MailboxErasedError,
     MailboxFullError,
     RefusedSubmissionError,
     TooLargeError,
     TooLongError,
 )
 from store.intake.intake_keys import LONGEST_SUBMISSION_DAYS, IntakeKeys
-from store.intake.mailboxes import find_mailbox, find_or_make_mailbox
+from store.intake.mailboxes import find_mailbox, keep_or_make_mailbox
 from store.intake.sealing import SealedFile
 from store.intake.settings import Settings
-from store.intake.tables import Grave, SubmittedObject
+from store.intake.tables import SubmittedObject
 
 _LONGEST_NAME: Final = 4_096  # characters
 
@@ -67,7 +68,7 @@ class Submissions:
         """Raises IntakeClosedError or MailboxFullError; keeps nothing yet.
 
         `new_ref` (16 random bytes) becomes the mailbox_ref if this is the first submission. Whoever sends twice at the same
-        moment with a new codename must give the same one.
+        moment with a new codename must give the same one, and never one that is buried (`Mailboxes.unburied`).
         """
         day = self._today()  # before the key: its use is then noted for this day or a later one
         certificate = self._keys.current().certificate
@@ -82,7 +83,9 @@ class Submissions:
         if used >= self._settings.mailbox_bytes:
             raise MailboxFullError("the mailbox is full")
         room = min(host_room, self._settings.mailbox_bytes - used)
-        author = _Author(self._line.line, lookup, mailbox_ref or new_ref, reply_key)
+        author = _Author(
+            self._line.line, lookup, mailbox_ref or new_ref, reply_key, has_mailbox=mailbox_ref is not None
+        )
         return Submission(
             self._database, self._blobs, self._keys, author, certificate, self._settings, room, day, self._today
         )
@@ -100,6 +103,7 @@ class _Author:
     lookup: bytes
     mailbox_ref: bytes
     reply_key: Recipient
+    has_mailbox: bool
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ class Submission:
         """Keep all whole parts, in one transaction; the mailbox appears with the first.
 
         TooLongError when the submission took more than a day, or a bundle has told that nothing comes in any more for
-        its key: the desk destroys keys on that promise. IntakeClosedError when the mailbox that it was for was erased
+        its key: the desk destroys keys on that promise. MailboxErasedError when the mailbox that it was for was erased
         meanwhile, or another one took its place. Nothing remains after either.
         """
         if self._today() > self._day + LONGEST_SUBMISSION_DAYS:
@@ -190,14 +194,13 @@ class Submission:
         with self._database.writing() as session:
             if self._certificate.epoch < self._keys.told_floor(session):
                 raise TooLongError("the key to which the submission is sealed may be destroyed")
-            if session.get(Grave, self._author.mailbox_ref) is not None:
-                raise IntakeClosedError("the mailbox was erased while the submission came in")
-            if find_or_make_mailbox(session, self._author.lookup, self._author.mailbox_ref) != self._author.mailbox_ref:
-                raise IntakeClosedError("the mailbox changed while the submission came in")
+            author = self._author
+            if not keep_or_make_mailbox(session, author.lookup, author.mailbox_ref, known=author.has_mailbox):
+                raise MailboxErasedError("the mailbox was erased while the submission came in")
             session.add_all(
                 SubmittedObject(
                     object_id=part.object_id,
-                    mailbox_ref=self._author.mailbox_ref,
+                    mailbox_ref=author.mailbox_ref,
                     kind=str(part.kind),
                     size=part.size,
                     epoch=self._certificate.epoch,

@@ -50,13 +50,17 @@ class Reply(Base):
 
 
 class Grave(Base):
-    """A tombstone until the desk has acknowledged it."""
+    """A tombstone until the desk has acknowledged it; a mailbox's stays until no upload can bring it back.
+
+    `bundle` is the collect bundle that tells it, 0 when the desk itself erased it. `day` is that of the acknowledgement.
+    """
 
     __tablename__ = "grave"
     __table_args__ = UNORDERED
     ref: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
     what: Mapped[str] = mapped_column(String(16))
     bundle: Mapped[int | None] = mapped_column(Integer)
+    day: Mapped[int | None] = mapped_column(Integer)
 
 
 class OutBundle(Base):

@@ -17,6 +17,7 @@ from tests.source_interface.source_browser import (
     BIDI,
     HOSTILE,
     SourceBrowser,
+    given_back,
     mailbox_link,
     structure,
     words_of,
@@ -287,8 +288,27 @@ def test_an_upload_that_was_on_its_way_does_not_bring_an_erased_mailbox_back(
     upload = Upload("large", 3 * MIB + 1, pieces)
     page = browser.submit(mailbox, form, {"message": "too late"}, [("files", upload)])
     assert page.status == 200
+    assert "The mailbox was erased while this was coming in" in page.text
+    assert given_back(page) == ["too late"]
     assert intake.mailbox_of(words_of(given)) is None
     assert intake.blobs() == intake.objects() == 0
+
+
+def test_after_another_browser_erased_the_mailbox_the_same_visit_begins_a_new_one(
+    intake: Intake, browser: SourceBrowser
+) -> None:
+    given = browser.new_codename()
+    mailbox = browser.send(browser.get(mailbox_link(given)), "first")
+    intake.received()
+    other = intake.browser()
+    other.erase(other.log_in(" ".join(words_of(given))), "mailbox")
+    intake.reply()
+    for text in ("second", "third"):
+        mailbox = browser.send(mailbox, text)
+        assert "Your message arrived." in mailbox.text
+    assert sorted(text for _, text in intake.received()) == ["first", "second", "third"]
+    with intake.road.desk() as desk:
+        assert sorted(source.can_reply for source in desk.inbox.sources()) == [False, True]
 
 
 def test_leaving_deletes_the_row_and_gives_a_fresh_cookie(source: Source) -> None:

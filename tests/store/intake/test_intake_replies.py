@@ -10,6 +10,7 @@ from crypto.errors import CryptoError
 from crypto.manifest import ChainPosition, Erased, Tombstone
 from crypto.sealed_object import ObjectReader
 from store.intake.blobs import MissingBlobError
+from store.intake.errors import MailboxErasedError
 from store.intake.place import IntakePlace
 from tests.store.intake.conftest import Line, blob_ids, contents, mailbox, rows_of
 from tests.support.road import RoadSource, submit
@@ -121,6 +122,50 @@ def test_erasing_a_mailbox_takes_its_replies_and_what_no_bundle_has_yet(host: In
     assert "withdrawn" not in line.desk.texts()
     host.deliverer.deliver(line.desk.dispatch())
     assert blob_ids(host) == set()
+    assert rows_of(host, "grave") == [(ref, "mailbox", 3, line.clock.day)]
+
+
+@pytest.mark.parametrize("was_there", [True, False], ids=["sent before", "first message meanwhile"])
+@pytest.mark.parametrize("days", [0, 1])
+def test_an_upload_brings_no_erased_mailbox_back_once_its_tombstone_was_carried(
+    host: IntakePlace, line: Line, was_there: bool, days: int
+) -> None:
+    source = SOURCE if was_there else RoadSource(3)
+    on_its_way = host.submissions.begin(source.lookup, source.identity.recipient, source.first_ref)
+    on_its_way.add_message("too late")
+    submit(host, source, "from another tab")
+    host.replies.erase_mailbox(mailbox(host, source))
+    exchange(line, host)
+    line.clock.day += days
+    exchange(line, host)
+    kept = blob_ids(host)
+    with pytest.raises(MailboxErasedError):
+        on_its_way.commit()
+    assert host.mailboxes.find(source.lookup) is None
+    assert len(blob_ids(host)) == len(kept) - 1
+
+
+def test_an_upload_brings_no_mailbox_back_that_the_desk_destroyed(host: IntakePlace, line: Line) -> None:
+    exchange(line, host)
+    ref = mailbox(host, SOURCE)
+    on_its_way = host.submissions.begin(SOURCE.lookup, SOURCE.identity.recipient, b"n" * 16)
+    on_its_way.add_message("too late")
+    host.deliverer.deliver(line.desk.dispatch(tombstones=[Tombstone(Erased.MAILBOX, ref)]))
+    with pytest.raises(MailboxErasedError):
+        on_its_way.commit()
+    assert host.mailboxes.unburied(ref) != ref
+    assert told(line, host) == set()
+
+
+def test_the_grave_of_a_mailbox_is_forgotten_two_days_after_it_was_acknowledged(host: IntakePlace, line: Line) -> None:
+    ref = mailbox(host, SOURCE)
+    host.replies.erase_mailbox(ref)
+    line.clock.day += 5
+    exchange(line, host)
+    for days_later, buried in ((0, True), (1, True), (2, False)):
+        line.clock.day += min(days_later, 1)
+        host.collector.collect(line.desk.stick)
+        assert (host.mailboxes.unburied(ref) != ref) is buried, days_later
     assert rows_of(host, "grave") == []
 
 

@@ -12,7 +12,7 @@ from crypto.sealed_object import Kind
 from deploy.intake_server import serve
 from store.clock import SECONDS_A_DAY
 from store.files import LockedError, exclusively
-from store.intake.errors import IntakeClosedError, TooLongError
+from store.intake.errors import MailboxErasedError, TooLongError
 from store.intake.place import IntakePlace
 from store.intake.submissions import Submission
 from store.intake.tables import Mailbox
@@ -203,7 +203,7 @@ def test_a_mailbox_erased_and_made_anew_meanwhile_takes_nothing_of_the_old_submi
     submission.add_message("old")
     with host.database.writing() as session:
         session.add(Mailbox(ref=b"n" * 16, lookup=SOURCE.lookup))
-    with pytest.raises(IntakeClosedError):
+    with pytest.raises(MailboxErasedError):
         submission.commit()
     assert rows_of(host, "submitted_object") == []
     assert blob_ids(host) == set()

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("ref", sa.LargeBinary(16), primary_key=True),
         sa.Column("what", sa.String(16), nullable=False),
         sa.Column("bundle", sa.Integer),
+        sa.Column("day", sa.Integer),
         sqlite_with_rowid=False,
     )
     op.create_table(
