@@ -25,8 +25,8 @@ from store.desk.journal import write_note
 from store.desk.line_keys import LineKeys
 from store.desk.manifests import settle
 from store.desk.model import ImportReport, Severity
-from store.desk.outbox import file_sha256
 from store.desk.pipeline import OpenedAhead
+from store.desk.plain_files import file_sha256, open_plain
 from store.desk.saving import in_own_words
 from store.desk.stored import StoredFiles
 from store.desk.sweeping import Workplace
@@ -78,7 +78,7 @@ class Importer:
 
     def _import(self, path: Path, keys: LineKeys, *, accept_gap: bool) -> ImportReport:
         try:
-            untrusted_file = path.open("rb", buffering=0)
+            untrusted_file = open_plain(path)
         except OSError as error:
             raise DeskError(f"{path} cannot be read: {error.strerror}") from error
         with untrusted_file, OpenedAhead(keys.bundle, untrusted_file) as chunks:

@@ -3,12 +3,12 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from store.desk.errors import DamagedError
+from store.desk.plain_files import file_sha256, open_plain, size_of
 from store.desk.saving import in_own_words
-from store.files import remove_whole, write_whole
+from store.files import TEMPORARY_SUFFIX, remove_whole, write_whole
 
 _BLOCK = 1024 * 1024
 
@@ -42,10 +42,12 @@ class Outbox:
     def copy(self, number: int, sha256: bytes, to: Path) -> Path:
         """Put a bundle on a stick, whole or not at all. DamagedError when the kept file is missing or was changed."""
         target = to / bundle_name(number)
-        if file_sha256(target) == sha256:
-            return target
         source = self._folder / bundle_name(number)
+        if file_sha256(target, size_of(source)) == sha256:
+            return target
         try:
+            # What stands under the temporary name on the stick is nobody's: a pipe there would wait for ever.
+            target.with_name(target.name + TEMPORARY_SUFFIX).unlink(missing_ok=True)
             write_whole(target, _checked(source, sha256))
         except OSError as error:
             raise in_own_words(error, to) from error
@@ -64,16 +66,9 @@ class Outbox:
             remove_whole(self._folder / name)
 
 
-def file_sha256(path: Path) -> bytes | None:
-    """The SHA-256 of a file, or None when it cannot be read."""
-    with suppress(OSError), path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").digest()
-    return None
-
-
 def _checked(source: Path, sha256: bytes) -> Iterator[bytes]:
     try:
-        file = source.open("rb", buffering=0)
+        file = open_plain(source)
     except OSError as error:
         raise DamagedError("a bundle's file is missing from the outbox") from error
     digest = hashlib.sha256()

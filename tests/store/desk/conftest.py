@@ -1,6 +1,8 @@
 """Fixtures: a desk with the test profile, a clock that tests move, and a host that can also lie."""
 
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,19 @@ def reopen(state: Path, clock: SetClock) -> DeskPlace:
     return DeskPlace.open(
         state, vault.unlock(state, PASSPHRASE, test_profile=VAULT_TEST), clock=clock, test_profile=VAULT_TEST
     )
+
+
+@contextmanager
+def time_out(seconds: int = 10) -> Iterator[None]:
+    """Fail when the block has not ended in time, also when it waits for a pipe."""
+
+    def late(*_: object) -> None:
+        raise AssertionError(f"it took longer than {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

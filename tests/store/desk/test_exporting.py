@@ -1,6 +1,7 @@
 """Dispatch bundles: replies, tombstones, keys and acknowledgements, once each, until they are acknowledged."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from crypto.sealed_object import Kind, ObjectReader
 from store.desk.errors import CannotReplyError, DeskError, GoneError, NotPairedError
 from store.desk.model import ReplyState
 from store.desk.place import DeskPlace
-from tests.store.desk.conftest import reopen
+from tests.store.desk.conftest import reopen, time_out
 from tests.support.clock import SetClock
 from tests.support.paper_host import PaperHost, PaperSource
 
@@ -45,6 +46,31 @@ def test_a_reply_reaches_the_source_and_its_state_follows(
     assert desk.importing.import_bundle(host.collect()).replies_taken_in == 1
     assert _state(desk, entry_id) is ReplyState.TAKEN_IN
     assert not desk.inbox.source(source_id).awaits_answer
+
+
+@pytest.mark.parametrize("suffix", ["", ".part"])
+@pytest.mark.parametrize("trap", ["device", "pipe", "endless", "link"])
+def test_what_a_stranger_put_on_the_stick_holds_nothing_up(
+    desk: DeskPlace, host: PaperHost, source_id: int, state: Path, tmp_path: Path, trap: str, suffix: str
+) -> None:
+    desk.exporting.export(host.stick)
+    path = host.stick / "luwte-dispatch-000002.age"
+    bundle = path.read_bytes()
+    path.unlink()
+    place, other = path.with_name(path.name + suffix), tmp_path / "other"
+    other.write_text("not ours")
+    if trap == "pipe":
+        os.mkfifo(place)
+    elif trap == "endless":
+        with place.open("wb") as file:
+            file.truncate(1 << 42)
+    else:
+        place.symlink_to("/dev/zero" if trap == "device" else other)
+    with time_out():
+        assert desk.exporting.export(host.stick).written == (path.name,)
+    assert path.read_bytes() == bundle
+    assert not path.is_symlink()
+    assert other.read_text() == "not ours"
 
 
 def test_nothing_to_tell_makes_no_bundle_and_two_idle_places_come_to_rest(

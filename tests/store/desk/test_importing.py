@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import secrets
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,25 @@ from store.desk.errors import BusyError, DeskError, NotPairedError
 from store.desk.model import EntryKind, ReplyState
 from store.desk.place import DeskPlace
 from store.files import exclusively
+from tests.store.desk.conftest import time_out
 from tests.support.paper_host import PaperHost, PaperSource, Sealed
 
 HEALTHY_TEXT = "They called my brother. ما را تهدید کردند. 他们知道地址。 🙏"
+
+
+@pytest.mark.parametrize("trap", ["device", "pipe", "link", "folder"])
+def test_what_is_no_plain_file_is_refused_at_once(desk: DeskPlace, host: PaperHost, tmp_path: Path, trap: str) -> None:
+    bundle = host.collect([host.message(PaperSource(), HEALTHY_TEXT)])
+    path = tmp_path / "luwte-collect-000001.age"
+    if trap == "pipe":
+        os.mkfifo(path)
+    elif trap == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if trap == "device" else bundle)
+    with time_out(), pytest.raises(DeskError, match="cannot be read: it is not a plain file"):
+        desk.importing.import_bundle(path)
+    assert desk.importing.import_bundle(bundle).messages == 1
 
 
 def test_messages_and_files_come_in_and_read_as_they_were_sent(
