@@ -1,5 +1,6 @@
 """Serving the desk to this machine only."""
 
+import resource
 import threading
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,8 +13,11 @@ from journalist_interface.desk.state import KEY, DeskState
 
 ADDRESS: Final = "127.0.0.1"
 THREADS: Final = 6
+MOST_CONNECTIONS: Final = 10_000
+IDLE_CONNECTION: Final = 5  # seconds until one that nothing comes on is closed
 LARGEST_FORM: Final = 1024 * 1024  # bytes
 _LARGEST_PAGE: Final = 1 << 30
+_OWN_FILES: Final = 200
 _LOOK_EVERY: Final = 5.0  # seconds
 
 
@@ -37,17 +41,35 @@ def serve(app: Flask, port: int, ready: Callable[[], object] = lambda: None) -> 
 
 
 def settings(port: int) -> dict[str, Any]:
-    """Waitress's settings. Forms and pages stay in memory: beyond its own limits it would put them into files."""
+    """Waitress's settings. Forms and pages stay in memory: beyond its own limits it would put them into files.
+
+    Raises this process's limit of open files, so that it is not the connections' limit.
+    """
     return {
         "host": ADDRESS,
         "port": port,
         "threads": THREADS,
+        # Any local user can open connections and leave them idle: many fit, and none stays.
+        "connection_limit": _room_for_connections(),
+        "channel_timeout": IDLE_CONNECTION,
+        "cleanup_interval": 1,
+        "asyncore_use_poll": True,  # select knows no more than 1,024 files
         "ident": None,
         "max_request_body_size": LARGEST_FORM,
         "inbuf_overflow": 2 * LARGEST_FORM,
         "outbuf_overflow": _LARGEST_PAGE,
         "expose_tracebacks": False,
     }
+
+
+def _room_for_connections() -> int:
+    """As many connections as this process may have files open, less those that the desk needs itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_CONNECTIONS + _OWN_FILES
+    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(wanted - _OWN_FILES, 100)
 
 
 def _watch(state: DeskState, ended: threading.Event) -> None:

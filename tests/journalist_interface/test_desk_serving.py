@@ -1,7 +1,10 @@
 """The desk as it is really served: by its server, over loopback."""
 
+import contextlib
 import http.client
 import re
+import resource
+import socket
 
 from journalist_interface.desk.serve import settings
 from tests.journalist_interface.conftest import PASSPHRASE, TOKEN
@@ -46,6 +49,18 @@ def test_a_request_that_is_too_large_is_refused(port: int) -> None:
     connection.endheaders()
     assert connection.getresponse().status == 413
     connection.close()
+
+
+def test_idle_connections_of_others_keep_nobody_out_and_are_closed(port: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4_096, hard) if hard > 0 else 4_096, hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        # More than a process may have by default, and than select can watch.
+        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 30)) for _ in range(1_500)]
+        assert _ask(port, "GET", "/")[0] == 403
+        idle[0].settimeout(30)
+        assert idle[0].recv(1) == b"", "the desk closed it"
 
 
 def test_forms_and_pages_are_never_put_into_temporary_files() -> None:
