@@ -120,11 +120,15 @@ class DeskPlace:
     def open(
         cls, state: Path, vault_key: VaultKey, *, clock: Clock | None = None, test_profile: Profile | None = None
     ) -> "DeskPlace":
-        """Open an unlocked desk, clear away what a crash left, and destroy keys that are due."""
+        """Open an unlocked desk, clear away what a crash left, and destroy keys that are due.
+
+        WrongPassphraseError when it was unlocked by somebody who is no handler: adding them was cut off.
+        """
         if not vault.is_desk(state):
             raise NotADeskError("this folder holds no desk")
         place = cls(state, vault_key, clock=clock, test_profile=test_profile)
         try:
+            place.handlers.tidy()
             place._work.tidy()
         except BaseException:
             place.close()

@@ -4,6 +4,7 @@ One stretching by Argon2id per unlock, however many handlers there are. Whoever 
 """
 
 import secrets
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ from typing import Final
 from crypto.errors import CryptoError
 from crypto.kdf import VAULT_HIGH, VAULT_LOW, Profile, hkdf, passphrase_key
 from store.desk.errors import DamagedError, HandlerError, NotADeskError, WrongPassphraseError
-from store.desk.keyslots import LARGEST_FILE, SALT_LENGTH, VAULT_KEY_LENGTH, Keyslots, make_slot, open_slot
+from store.desk.keyslots import LARGEST_FILE, SALT_LENGTH, VAULT_KEY_LENGTH, Keyslots, Slot, make_slot, open_slot
 from store.desk.passphrases import check_new
 from store.files import write_whole
 
@@ -96,16 +97,28 @@ def unlock(state: Path, passphrase: str, *, test_profile: Profile | None = None)
     raise WrongPassphraseError("no handler of this desk has that passphrase")
 
 
-def add_slot(
+def new_slot(
     state: Path, vault_key: VaultKey, handler: str, passphrase: str, *, test_profile: Profile | None = None
-) -> bytes:
-    """Give one more handler the vault key. Returns the slot's id. Takes the profile's time and memory."""
+) -> Slot:
+    """A slot for one more handler, not added yet. Takes the profile's time and memory."""
     check_new(passphrase)
     keyslots = _read(state)
     stretched = passphrase_key(passphrase, salt=keyslots.salt, profile=_profile(keyslots, test_profile))
-    slot = make_slot(stretched, check_handler(handler), vault_key.raw())
+    return make_slot(stretched, check_handler(handler), vault_key.raw())
+
+
+def add_slot(state: Path, slot: Slot) -> None:
+    """Give one more handler the vault key. As with all that changes the file: one caller at a time (`Handlers`)."""
+    keyslots = _read(state)
     _write(state, replace(keyslots, slots=(*keyslots.slots, slot)))
-    return slot.slot_id
+
+
+def keep_slots(state: Path, kept: Collection[bytes]) -> None:
+    """Take all other slots out, unless none would be left."""
+    keyslots = _read(state)
+    left = tuple(slot for slot in keyslots.slots if slot.slot_id in kept)
+    if left and left != keyslots.slots:
+        _write(state, replace(keyslots, slots=left))
 
 
 def remove_slot(state: Path, slot_id: bytes) -> None:

@@ -4,8 +4,10 @@ import os
 import secrets
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from crypto import cbor, wordlists
 from crypto.kdf import VAULT_HIGH, VAULT_LOW, VAULT_TEST
@@ -27,6 +29,7 @@ from tests.support.clock import SetClock
 from tests.support.paper_host import PaperHost, PaperSource
 
 SECOND = "quite another passphrase of the second handler"
+THIRD = "and one of the third, who came when another left"
 
 
 def test_the_right_passphrase_unlocks_however_it_was_typed(state: Path) -> None:
@@ -63,6 +66,64 @@ def test_each_handler_unlocks_the_same_desk_and_can_be_removed(desk: DeskPlace, 
             as_bob.handlers.remove("Bob")
     with pytest.raises(WrongPassphraseError):
         vault.unlock(state, PASSPHRASE, test_profile=VAULT_TEST)
+
+
+def test_who_is_removed_while_another_is_added_stays_removed(
+    desk: DeskPlace, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.handlers.add("Bob", SECOND)
+    stretch = vault.passphrase_key
+
+    def slow(*args: Any, **options: Any) -> bytes:
+        monkeypatch.setattr(vault, "passphrase_key", stretch)
+        desk.handlers.remove("Bob")
+        return stretch(*args, **options)
+
+    monkeypatch.setattr(vault, "passphrase_key", slow)
+    desk.handlers.add("Carol", THIRD)
+    assert desk.handlers.names() == ["Ann", "Carol"]
+    assert len(vault.slot_ids(state)) == 2
+    with pytest.raises(WrongPassphraseError):
+        vault.unlock(state, SECOND, test_profile=VAULT_TEST)
+    assert vault.unlock(state, THIRD, test_profile=VAULT_TEST).handler == "Carol"
+
+
+def test_two_that_are_added_under_one_name_at_once_are_one(
+    desk: DeskPlace, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stretch = vault.passphrase_key
+
+    def slow(*args: Any, **options: Any) -> bytes:
+        monkeypatch.setattr(vault, "passphrase_key", stretch)
+        desk.handlers.add("Bob", SECOND)
+        return stretch(*args, **options)
+
+    monkeypatch.setattr(vault, "passphrase_key", slow)
+    with pytest.raises(HandlerError, match="already"):
+        desk.handlers.add("Bob", THIRD)
+    assert len(vault.slot_ids(state)) == 2
+
+
+def test_an_addition_that_was_cut_off_lets_nobody_in(
+    desk: DeskPlace, state: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(self: Connection) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "commit", killed)
+        with pytest.raises(SystemExit):
+            desk.handlers.add("Bob", SECOND)
+    assert desk.handlers.names() == ["Ann"]
+    key = vault.unlock(state, SECOND, test_profile=VAULT_TEST)
+    with pytest.raises(HandlerError, match="last"):
+        desk.handlers.remove("Ann")
+    with pytest.raises(WrongPassphraseError):
+        DeskPlace.open(state, key, clock=clock, test_profile=VAULT_TEST)
+    with reopen(state, clock):
+        assert len(vault.slot_ids(state)) == 1
+    with pytest.raises(WrongPassphraseError):
+        vault.unlock(state, SECOND, test_profile=VAULT_TEST)
 
 
 def test_handlers_with_bad_or_taken_names_or_short_passphrases_are_refused(desk: DeskPlace) -> None:
