@@ -16,6 +16,7 @@ from store.intake.errors import (
     MailboxErasedError,
     MailboxFullError,
     NoSpaceError,
+    RefusedSubmissionError,
     TooLargeError,
     TooLongError,
 )
@@ -47,6 +48,14 @@ class Problem(Enum):
     ERASED = "erased"
     BROKEN_OFF = "broken off"
     TOO_MUCH = "too much"
+
+
+_NOT_KEPT: Final[dict[type[RefusedSubmissionError], Problem]] = {
+    IntakeClosedError: Problem.CLOSED,
+    MailboxErasedError: Problem.ERASED,
+    MailboxFullError: Problem.MAILBOX_FULL,
+    TooLongError: Problem.TOOK_TOO_LONG,
+}
 
 
 @dataclass
@@ -221,6 +230,8 @@ class Receiver:
             return
         try:
             self._file = self._submission.open_file(untrusted_filename)
+        except MailboxFullError:
+            self._refuse_file(Problem.MAILBOX_FULL)
         except NoSpaceError:
             self._refuse_file(Problem.NO_SPACE)
 
@@ -261,13 +272,15 @@ class Receiver:
         if self._submission is None:
             return
         try:
-            self._outcome.receipt = self._submission.commit()
-        except TooLongError:
-            self._outcome.add(Problem.TOOK_TOO_LONG)
-        except MailboxErasedError:
-            self._outcome.add(Problem.ERASED)
+            receipt = self._outcome.receipt = self._submission.commit()
+        except RefusedSubmissionError as error:
+            self._outcome.add(_NOT_KEPT[type(error)])
         except NoSpaceError:
             self._submission.abort()
             self._outcome.add(Problem.NO_SPACE)
+        else:
+            self._outcome.refused += receipt.refused
+            if receipt.error is not None:
+                self._outcome.add(_NOT_KEPT[type(receipt.error)])
         if not self._outcome.kept and not self._outcome.problems:
             self._outcome.add(Problem.EMPTY)

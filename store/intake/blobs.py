@@ -52,6 +52,28 @@ class Blobs(Protocol):
     def free_bytes(self) -> int: ...
 
 
+class FloorWriter:
+    """Writes as long as `floor` bytes stay free, looking once for each MiB. NoSpaceError as soon as they would not."""
+
+    def __init__(self, writer: BlobWriter, free_bytes: Callable[[], int], floor: int) -> None:
+        self._writer, self._free_bytes, self._floor = writer, free_bytes, floor
+        self._looked_ahead = 0
+
+    def write(self, data: bytes) -> None:
+        if self._looked_ahead < len(data):
+            self._looked_ahead = max(_PIECE, len(data))
+            if self._free_bytes() - self._looked_ahead < self._floor:
+                raise NoSpaceError("the disk is nearly full")
+        self._looked_ahead -= len(data)
+        self._writer.write(data)
+
+    def finish(self) -> None:
+        self._writer.finish()
+
+    def abort(self) -> None:
+        self._writer.abort()
+
+
 class FileBlobs:
     """One file each, in 256 folders, times flattened to the day."""
 

@@ -8,13 +8,20 @@ import threading
 from contextlib import suppress
 from typing import Final
 
+from crypto.age import file_length
 from crypto.sealed_object import ObjectHeader, ObjectSealer
 from crypto.xwing import Recipient
 from store.intake.blobs import BlobWriter
 from store.intake.errors import IntakeError
 
+_AROUND: Final = 18  # bytes beside header and content: magic, header's length, content's length
 _BUFFER: Final = 1 << 20
 _WAITING_BUFFERS: Final = 3
+
+
+def stored_size(header: ObjectHeader, content_length: int) -> int:
+    """Bytes that a sealed object with so much content takes, padding and all."""
+    return file_length(header.bucket(_AROUND + len(header.encode()) + content_length))
 
 
 class SealedFile:

@@ -6,6 +6,7 @@ the caller commits what arrived whole.
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,31 +17,39 @@ from crypto.card import LineCard
 from crypto.epoch import EpochCertificate
 from crypto.sealed_object import ID_LENGTH, Kind, ObjectHeader, seal_object
 from crypto.xwing import Recipient
-from store.intake.blobs import Blobs
+from store.intake.blobs import Blobs, BlobWriter, FloorWriter
 from store.intake.database import Database
 from store.intake.errors import (
     IntakeClosedError,
     MailboxErasedError,
     MailboxFullError,
+    NoSpaceError,
     RefusedSubmissionError,
     TooLargeError,
     TooLongError,
 )
 from store.intake.intake_keys import LONGEST_SUBMISSION_DAYS, IntakeKeys
 from store.intake.mailboxes import find_mailbox, keep_or_make_mailbox
-from store.intake.sealing import SealedFile
-from store.intake.settings import Settings
+from store.intake.sealing import SealedFile, stored_size
+from store.intake.settings import KIB, Settings
 from store.intake.tables import SubmittedObject
 
 _LONGEST_NAME: Final = 4_096  # characters
+_LEAST: Final = 20 * KIB  # what the shortest message takes, sealed
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was kept: whether a message, and each whole file's untrusted name and length in bytes."""
+    """What was kept: whether a message, and each whole file's untrusted name and length in bytes.
+
+    `error` says why not all of it was: others took the room while it came in. `refused` are the untrusted names of the files
+    that are not kept for it.
+    """
 
     message: bool
     files: tuple[tuple[str, int], ...]
+    refused: tuple[str, ...] = ()
+    error: RefusedSubmissionError | None = None
 
 
 class Submissions:
@@ -62,7 +71,7 @@ class Submissions:
         """Whether a new source can send something now."""
         with self._database.reading() as session:
             room = self._host_room(session)
-        return room > 0 and self._keys.current().certificate is not None
+        return room >= _LEAST and self._keys.current().certificate is not None
 
     def begin(self, lookup: bytes, reply_key: Recipient, new_ref: bytes) -> "Submission":
         """Raises IntakeClosedError or MailboxFullError; keeps nothing yet.
@@ -78,9 +87,9 @@ class Submissions:
             host_room = self._host_room(session)
             mailbox_ref = find_mailbox(session, lookup)
             used = _stored(session, mailbox_ref) if mailbox_ref else 0
-        if host_room <= 0:
+        if host_room < _LEAST:
             raise IntakeClosedError("the host is nearly full")
-        if used >= self._settings.mailbox_bytes:
+        if used > self._settings.mailbox_bytes - _LEAST:
             raise MailboxFullError("the mailbox is full")
         room = min(host_room, self._settings.mailbox_bytes - used)
         author = _Author(
@@ -137,7 +146,7 @@ class Submission:
         self._parts: list[_Part] = []
 
     def add_message(self, text: str) -> None:
-        """Seal a message. TooLongError when it has too many characters, MailboxFullError when there is no room."""
+        """Seal a message. TooLongError when it has too many characters; MailboxFullError, NoSpaceError."""
         if len(text) > self._settings.message_characters:
             raise TooLongError("the message has too many characters")
         header = self._header(Kind.MESSAGE, None)
@@ -145,7 +154,7 @@ class Submission:
         sealed = seal_object(self._certificate.recipient, header, text.encode("utf-8", "replace"))
         if len(sealed) > self._room:
             raise MailboxFullError("the mailbox is full")
-        writer = self._blobs.create(header.object_id)
+        writer = self._create(header.object_id)
         try:
             writer.write(sealed)
             writer.finish()
@@ -155,48 +164,75 @@ class Submission:
         self._keep(_Part(header.object_id, Kind.MESSAGE, len(sealed), "", len(text)))
 
     def open_file(self, untrusted_name: str) -> "IncomingFile":
-        """Begin to seal a file; one at a time."""
+        """Begin to seal a file; one at a time. MailboxFullError when there is no room even for an empty one."""
         name = untrusted_name.encode("utf-8", "replace").decode()[:_LONGEST_NAME]
         header = self._header(Kind.FILE, name)
-        sealed = SealedFile(self._certificate.recipient, header, self._blobs.create(header.object_id))
+        room = self._room
+
+        def check_room(content_length: int) -> None:
+            if stored_size(header, content_length) > room:
+                raise MailboxFullError("the mailbox is full")
+
+        check_room(0)
+        sealed = SealedFile(self._certificate.recipient, header, self._create(header.object_id))
 
         def kept() -> None:
             self._keep(_Part(header.object_id, Kind.FILE, sealed.sealed_length, name, sealed.content_length))
 
-        return IncomingFile(sealed, kept, self._settings.file_bytes, self._room)
+        return IncomingFile(sealed, kept, self._settings.file_bytes, check_room)
 
     def commit(self) -> Receipt:
-        """Keep all whole parts, in one transaction; the mailbox appears with the first.
+        """Keep all whole parts for which there is still room, in one transaction; the mailbox appears with the first.
 
-        TooLongError when the submission took more than a day, or a bundle has told that nothing comes in any more for
-        its key: the desk destroys keys on that promise. MailboxErasedError when the mailbox that it was for was erased
-        meanwhile, or another one took its place. Nothing remains after either.
+        What was committed meanwhile counts: MailboxFullError or IntakeClosedError when nothing fits any more. TooLongError
+        when the submission took more than a day, or a bundle has told that nothing comes in any more for its key: the
+        desk destroys keys on that promise. MailboxErasedError when the mailbox that it was for was erased
+        meanwhile, or another one took its place. Nothing remains after any of these.
         """
         if self._today() > self._day + LONGEST_SUBMISSION_DAYS:
             self.abort()
             raise TooLongError("the submission took longer than a day")
-        if self._parts:
-            try:
-                self._make_known()
-            except RefusedSubmissionError:
-                self.abort()
-                raise
-        files = tuple((part.name, part.content_length) for part in self._parts if part.kind is Kind.FILE)
-        return Receipt(any(part.kind is Kind.MESSAGE for part in self._parts), files)
+        if not self._parts:
+            return Receipt(message=False, files=())
+        try:
+            kept, error = self._make_known()
+        except RefusedSubmissionError:
+            self.abort()
+            raise
+        # What is known now is never aborted any more; what stays of the rest is swept.
+        refused = self._parts = [part for part in self._parts if part not in kept]
+        with suppress(NoSpaceError):
+            self._delete(refused)
+        return Receipt(
+            message=any(part.kind is Kind.MESSAGE for part in kept),
+            files=tuple((part.name, part.content_length) for part in kept if part.kind is Kind.FILE),
+            refused=tuple(part.name for part in refused if part.kind is Kind.FILE),
+            error=error,
+        )
 
     def abort(self) -> None:
         """Nothing of it remains."""
-        for part in self._parts:
-            self._blobs.delete(part.object_id)
+        self._delete(self._parts)
         self._parts.clear()
 
-    def _make_known(self) -> None:
+    def _create(self, object_id: bytes) -> BlobWriter:
+        return FloorWriter(self._blobs.create(object_id), self._blobs.free_bytes, self._settings.free_bytes_floor)
+
+    def _delete(self, parts: list[_Part]) -> None:
+        for part in parts:
+            self._blobs.delete(part.object_id)
+
+    def _make_known(self) -> tuple[list[_Part], RefusedSubmissionError | None]:
+        """The one transaction. What it keeps, and why not all."""
         with self._database.writing() as session:
             if self._certificate.epoch < self._keys.told_floor(session):
                 raise TooLongError("the key to which the submission is sealed may be destroyed")
             author = self._author
             if not keep_or_make_mailbox(session, author.lookup, author.mailbox_ref, known=author.has_mailbox):
                 raise MailboxErasedError("the mailbox was erased while the submission came in")
+            kept, error = self._fitting(session)
+            if error is not None and not kept:
+                raise error
             session.add_all(
                 SubmittedObject(
                     object_id=part.object_id,
@@ -205,8 +241,26 @@ class Submission:
                     size=part.size,
                     epoch=self._certificate.epoch,
                 )
-                for part in self._parts
+                for part in kept
             )
+        return kept, error
+
+    def _fitting(self, session: Session) -> tuple[list[_Part], RefusedSubmissionError | None]:
+        """The parts that fit now, and why others don't. Two never measure the same room: `told_floor` keeps others out."""
+        mailbox_room = self._settings.mailbox_bytes - _stored(session, self._author.mailbox_ref)
+        host_room = self._settings.host_bytes - _stored(session, None)
+        kept: list[_Part] = []
+        error: RefusedSubmissionError | None = None
+        for part in self._parts:
+            if part.size > mailbox_room:
+                error = error or MailboxFullError("the mailbox is full")
+            elif part.size > host_room:
+                error = error or IntakeClosedError("the host is nearly full")
+            else:
+                kept.append(part)
+                mailbox_room -= part.size
+                host_room -= part.size
+        return kept, error
 
     def _header(self, kind: Kind, name: str | None) -> ObjectHeader:
         return ObjectHeader(
@@ -229,16 +283,17 @@ class Submission:
 class IncomingFile:
     """A file that arrives in pieces. After an error from `write`, call `abort`."""
 
-    def __init__(self, sealed: SealedFile, kept: Callable[[], None], most: int, room: int) -> None:
-        self._sealed, self._kept, self._most, self._room = sealed, kept, most, room
+    def __init__(
+        self, sealed: SealedFile, kept: Callable[[], None], most: int, check_room: Callable[[int], None]
+    ) -> None:
+        self._sealed, self._kept, self._most, self._check_room = sealed, kept, most, check_room
 
     def write(self, data: bytes) -> None:
         """TooLargeError, MailboxFullError or NoSpaceError as soon as the file cannot be kept."""
         length = self._sealed.content_length + len(data)
         if length > self._most:
             raise TooLargeError("the file is too large")
-        if length > self._room:
-            raise MailboxFullError("the mailbox is full")
+        self._check_room(length)
         self._sealed.write(data)
 
     def finish(self) -> None:

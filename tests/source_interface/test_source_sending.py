@@ -162,12 +162,36 @@ def test_a_mailbox_that_is_full_says_so_and_gives_the_text_back(open_intake: Cal
     assert problems(page) == 1
     page = browser.send(page, "second", [("more", bytes(200 * KIB))])
     assert problems(page) == 1
-    fill = browser.send(page, "", [(str(number), b"x") for number in range(20)])
-    page = browser.send(fill, "I do not want to type this again", [("more", b"x")])
+    for text in ("third", "fourth"):
+        page = browser.send(page, text)
+        assert not problems(page)
+    page = browser.send(page, "I do not want to type this again", [("more", b"x")])
     assert given_back(page) == ["I do not want to type this again"]
     assert intake.blobs() == intake.objects()
     other = intake.browser()
     assert not problems(other.send(other.open_new_mailbox(), "from somebody else")), "others have room"
+
+
+def test_what_another_tab_filled_meanwhile_is_refused_by_name_and_the_rest_is_kept(
+    open_intake: Callable[..., Intake],
+) -> None:
+    intake = open_intake(file_bytes=4 * MIB, mailbox_bytes=5 * MIB)
+    browser = intake.browser()
+    mailbox = browser.open_new_mailbox()
+
+    def pieces() -> Iterator[bytes]:
+        yield bytes(2 * MIB)
+        intake.await_blob_bytes(MIB)
+        assert not problems(browser.send(mailbox, "", [("quick", bytes(MIB))], form="another"))
+        yield bytes(MIB)
+
+    upload = Upload("slow", 3 * MIB, pieces)
+    page = browser.submit(mailbox, mailbox.form(having="files"), {"message": "fits"}, [("files", upload)])
+    assert said(message=True) in page.text
+    assert problems(page) == 1
+    assert "slow" in page.body.decode().partition('role="alert"')[2]
+    assert intake.blobs() == intake.objects() == 2
+    assert sorted(name for name, _ in intake.received()) == ["", "quick"]
 
 
 def test_a_host_that_is_full_or_a_disk_that_is_takes_nothing_and_gives_the_text_back(

@@ -3,11 +3,13 @@
 import errno
 import os
 import secrets
+import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from crypto.sealed_object import Kind, ObjectHeader, seal_object
 from store.intake.errors import (
     IntakeClosedError,
     MailboxFullError,
@@ -17,6 +19,7 @@ from store.intake.errors import (
     TooLongError,
 )
 from store.intake.place import IntakePlace
+from store.intake.sealing import stored_size
 from store.intake.settings import KIB, MIB
 from store.intake.submissions import Submission
 from tests.store.intake.conftest import Line, blob_ids, contents, rows_of
@@ -83,7 +86,7 @@ def test_a_message_that_is_too_long_is_refused_and_the_files_are_kept(line: Line
 
 
 def test_a_full_mailbox_takes_nothing_and_others_are_not_hindered(line: Line) -> None:
-    host = line.open(file_bytes=1 * MIB, mailbox_bytes=2 * MIB)
+    host = line.open(file_bytes=1 * MIB, mailbox_bytes=2 * MIB + 30 * KIB)
     send = begin(host)
     send_file(send, "one", 1 * MIB - 10 * KIB)
     send.commit()
@@ -104,7 +107,7 @@ def test_a_full_mailbox_takes_nothing_and_others_are_not_hindered(line: Line) ->
 
 
 def test_a_mailbox_has_room_again_when_the_desk_has_acknowledged(line: Line) -> None:
-    host = line.open(file_bytes=100 * KIB, mailbox_bytes=100 * KIB)
+    host = line.open(file_bytes=100 * KIB, mailbox_bytes=140 * KIB)
     submission = begin(host)
     send_file(submission, "f", 90 * KIB)
     submission.commit()
@@ -116,7 +119,7 @@ def test_a_mailbox_has_room_again_when_the_desk_has_acknowledged(line: Line) -> 
 
 
 def test_a_full_host_is_closed_until_something_is_acknowledged(line: Line) -> None:
-    host = line.open(file_bytes=100 * KIB, mailbox_bytes=250 * KIB, host_bytes=250 * KIB)
+    host = line.open(file_bytes=100 * KIB, mailbox_bytes=270 * KIB, host_bytes=270 * KIB)
     for source in (SOURCE, OTHER):
         submission = begin(host, source)
         send_file(submission, "f", 90 * KIB)
@@ -129,6 +132,104 @@ def test_a_full_host_is_closed_until_something_is_acknowledged(line: Line) -> No
     host.deliverer.deliver(line.desk.dispatch())
     assert host.submissions.is_open()
     begin(host, RoadSource(3))
+
+
+def test_parallel_submissions_of_one_source_stay_within_its_mailbox(line: Line) -> None:
+    host = line.open(file_bytes=1, mailbox_bytes=40 * KIB)
+    submissions = [begin(host) for _ in range(12)]
+    outcomes: Counter[str] = Counter()
+
+    def send(submission: Submission) -> None:
+        try:
+            submission.add_message("x")
+            submission.commit()
+            outcomes["kept"] += 1
+        except MailboxFullError:
+            outcomes["full"] += 1
+
+    threads = [threading.Thread(target=send, args=(submission,)) for submission in submissions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes == Counter(kept=2, full=10)
+    assert len(blob_ids(host)) == 2 == len(rows_of(host, "submitted_object"))
+
+
+def test_parallel_submissions_stay_within_what_the_host_holds(line: Line) -> None:
+    host = line.open(file_bytes=1, mailbox_bytes=40 * KIB, host_bytes=60 * KIB)
+    submissions = [begin(host, RoadSource(number)) for number in range(1, 6)]
+    for submission in submissions:
+        submission.add_message("x")
+    for submission in submissions[:3]:
+        submission.commit()
+    for submission in submissions[3:]:
+        with pytest.raises(IntakeClosedError):
+            submission.commit()
+    assert len(blob_ids(host)) == 3 == len(rows_of(host, "mailbox"))
+
+
+def test_of_a_submission_for_which_room_was_taken_meanwhile_what_fits_is_kept(line: Line) -> None:
+    host = line.open(file_bytes=100 * KIB, mailbox_bytes=190 * KIB)
+    submission = begin(host)
+    send_file(submission, "too large now", 100 * KIB)
+    submission.add_message("fits")
+    other_tab = begin(host)
+    send_file(other_tab, "quick", 60_000)
+    other_tab.commit()
+    receipt = submission.commit()
+    assert (receipt.message, receipt.files, receipt.refused) == (True, (), ("too large now",))
+    assert isinstance(receipt.error, MailboxFullError)
+    assert len(blob_ids(host)) == 2
+    assert collected(line, host) == Counter(["quick", "fits"])
+
+
+def test_empty_files_count_as_what_they_take_on_the_disk(line: Line) -> None:
+    host = line.open(file_bytes=1, mailbox_bytes=150 * KIB)
+    submission = begin(host)
+    for number in range(2):
+        send_file(submission, f"{number}", 0)
+    for _ in range(2):
+        with pytest.raises(MailboxFullError):
+            send_file(submission, "one more", 0)
+    submission.commit()
+    assert len(blob_ids(host)) == 2
+
+
+@pytest.mark.parametrize("length", [0, 1, 60_000, 62_000, 64_000, 70_000, 300_000])
+@pytest.mark.parametrize("name", ["f", "x" * 4_096])
+def test_what_a_file_takes_is_known_before_it_is_written(length: int, name: str) -> None:
+    header = ObjectHeader(Kind.FILE, b"l" * 16, b"m" * 16, b"o" * 16, 1, b"s" * 16, 1, SOURCE.identity.recipient, name)
+    assert stored_size(header, length) == len(seal_object(SOURCE.identity.recipient, header, bytes(length)))
+
+
+@pytest.mark.parametrize(
+    ("size", "room"),
+    [(1_000, 3 * MIB), (1_100_000, 3 * MIB), (5_000_000, 20 * MIB)],
+    ids=["small", "padding", "large"],
+)
+def test_parallel_uploads_never_leave_less_than_the_floor_free(
+    sqlite_line: Line, monkeypatch: pytest.MonkeyPatch, size: int, room: int
+) -> None:
+    line, floor = sqlite_line, 10 * MIB
+    host = line.open(free_bytes_floor=floor)
+    disk = floor + room
+
+    def free() -> int:
+        return disk - sum(path.stat().st_size for path in line.blob_files())
+
+    monkeypatch.setattr(host.blobs, "free_bytes", free)
+    submissions = [begin(host, RoadSource(number)) for number in range(1, 60)]
+    refused = 0
+    for submission in submissions:
+        try:
+            send_file(submission, "f", size)
+        except NoSpaceError:
+            refused += 1
+        assert free() >= floor
+        submission.commit()
+    assert refused
+    assert len(blob_ids(host)) == len(submissions) - refused
 
 
 def test_intake_closes_before_the_disk_is_full(sqlite_line: Line) -> None:
