@@ -92,7 +92,7 @@ class BundleReader:
         self.manifest = Manifest.decode(verified, line=line, direction=direction)
 
     def objects(self) -> Iterator[tuple[ObjectEntry, Iterator[bytes | memoryview]]]:
-        """Each entry with its pieces. A piece is only valid until the next one is asked for."""
+        """Each entry with its pieces, views of bytes that do not change."""
         for entry in self.manifest.objects:
             pieces = self._object(entry)
             yield entry, pieces

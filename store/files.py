@@ -8,10 +8,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from store.beside import Beside
 from store.clock import SECONDS_A_DAY
 
 TEMPORARY_SUFFIX: Final = ".part"
 _LARGE: Final = 16 << 20
+_GATHERED: Final = 16  # pieces handed over at once: handing over has its price
 _WRITE_BACK_PAUSE: Final = 0.02  # seconds
 
 
@@ -53,12 +55,23 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 def write_durably(path: Path, pieces: Iterable[bytes | memoryview], flag: int, *, mode: int = 0o600) -> None:
     """Write a file and wait until it is on disk; `flag` is os.O_EXCL or os.O_TRUNC. After an error, what stands there is
-    for the caller to remove."""
+    for the caller to remove. Many pieces are written on a thread of their own; each must stay as it is."""
     file = DurableFile(path, flag, mode)
+    beside = Beside(file.write_each, "writing")
     try:
+        gathered: list[bytes | memoryview] = []
         for piece in pieces:
-            file.write(piece)
+            gathered.append(piece)
+            if len(gathered) >= _GATHERED:
+                beside.put(gathered)
+                gathered = []
+        beside.end()
+        file.write_each(gathered)
         file.finish()
+    except BaseException:
+        with suppress(Exception):
+            beside.end()
+        raise
     finally:
         file.close()
 
@@ -80,6 +93,10 @@ class DurableFile:
         self._length += len(data)
         if self._write_back is None and self._length >= _LARGE:
             self._write_back = _WriteBack(self._descriptor)
+
+    def write_each(self, pieces: Iterable[bytes | memoryview]) -> None:
+        for piece in pieces:
+            self.write(piece)
 
     def finish(self) -> None:
         self._end_write_back()

@@ -71,5 +71,5 @@ def create_app(
     # The order is the order of their checks: the gate first.
     for part in (gate, csrf, lock, inbox, conversation, files, bundles, line):
         app.register_blueprint(part.blueprint)
-    app.wsgi_app = gate.below_root(app.wsgi_app, keeper)  # type: ignore[method-assign,assignment]
+    app.wsgi_app = gate.below_root(app.wsgi_app, keeper)  # type: ignore[method-assign,assignment]  # as Flask documents it
     return app

@@ -3,20 +3,18 @@
 AEAD and writing release the interpreter's lock, so both cores work. Memory stays at a few buffers however large the file.
 """
 
-import queue
-import threading
 from contextlib import suppress
 from typing import Final
 
 from crypto.age import file_length
 from crypto.sealed_object import ObjectHeader, ObjectSealer
 from crypto.xwing import Recipient
+from store.beside import Beside
 from store.intake.blobs import BlobWriter
 from store.intake.errors import IntakeError
 
 _AROUND: Final = 18  # bytes beside header and content: magic, header's length, content's length
 _BUFFER: Final = 1 << 20
-_WAITING_BUFFERS: Final = 3
 
 
 def stored_size(header: ObjectHeader, content_length: int) -> int:
@@ -37,9 +35,7 @@ class SealedFile:
         self._writer = writer
         self._gathered: list[bytes] = []
         self._gathered_length = 0
-        self._queue: queue.Queue[list[bytes] | None] = queue.Queue(_WAITING_BUFFERS)
-        self._error: BaseException | None = None
-        self._thread: threading.Thread | None = None
+        self._beside = Beside(self._seal, "sealing")
 
     def write(self, data: bytes) -> None:
         self.content_length += len(data)
@@ -51,7 +47,7 @@ class SealedFile:
     def finish(self) -> None:
         """The file is sealed, whole and on disk. A small one never needed the thread."""
         try:
-            self._end_thread()
+            self._beside.end()
             self._seal(self._gathered)
             for sealed in self._sealer.finish():
                 self._put(sealed)
@@ -63,34 +59,12 @@ class SealedFile:
     def abort(self) -> None:
         """Nothing of it remains."""
         with suppress(IntakeError):
-            self._end_thread()
+            self._beside.end()
         self._writer.abort()
 
     def _hand_over(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="sealing", daemon=True)
-            self._thread.start()
-        if self._error is not None:
-            raise self._error
-        self._queue.put(self._gathered)
+        self._beside.put(self._gathered)
         self._gathered, self._gathered_length = [], 0
-
-    def _end_thread(self) -> None:
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join()
-            self._thread = None
-        if self._error is not None:
-            raise self._error
-
-    def _work(self) -> None:
-        # After an error the queue is still emptied: the sender must never wait for a thread that has stopped.
-        while (buffers := self._queue.get()) is not None:
-            if self._error is None:
-                try:
-                    self._seal(buffers)
-                except BaseException as error:  # noqa: BLE001 - raised again in the sender's thread
-                    self._error = error
 
     def _seal(self, buffers: list[bytes]) -> None:
         for data in buffers:
