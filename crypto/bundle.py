@@ -13,7 +13,7 @@ from typing import Final
 from crypto.age import Opener, Reader, Sealer
 from crypto.age_stream import CHUNK
 from crypto.errors import ForgedError, MalformedError, TruncatedError
-from crypto.manifest import Direction, Manifest, ObjectEntry
+from crypto.manifest import ChainPosition, Direction, Manifest, ObjectEntry
 from crypto.padding import bundle_bucket
 from crypto.signed import SIGNATURE_LENGTH, SigningKey, VerifyKey, sign, verify
 from crypto.xwing import Identity, Recipient
@@ -33,20 +33,32 @@ class ObjectMismatchError(ValueError):
         self.entry = entry
 
 
-def write_bundle(
-    recipient: Recipient, signing_key: SigningKey, manifest: Manifest, objects: Iterable[Iterable[bytes]]
-) -> Iterator[bytes]:
+class SignedManifest:
+    """A manifest that its place has signed. ValueError when it names too many objects for one bundle."""
+
+    def __init__(self, signing_key: SigningKey, manifest: Manifest) -> None:
+        body = manifest.encode()
+        if len(body) > LARGEST_MANIFEST:
+            raise ValueError("too many objects for one bundle")
+        self.manifest = manifest
+        self.signed = sign(signing_key, _LABEL, body)
+
+    @property
+    def position(self) -> ChainPosition:
+        """Where the bundle stands in its chain, for what names it later."""
+        return _position(self.manifest, self.signed)
+
+
+def write_bundle(recipient: Recipient, manifest: SignedManifest, objects: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
     """The pieces of a bundle file. `objects` gives each object's pieces, in the manifest's order.
 
-    Raises ObjectMismatchError in the middle rather than sign for what the receiver would have to refuse.
+    Raises ObjectMismatchError in the middle: the receiver would have to refuse what is not as it was signed for.
     """
-    body = manifest.encode()
-    if len(body) > LARGEST_MANIFEST:
-        raise ValueError("too many objects for one bundle")
-    head = MAGIC + struct.pack(">I", len(body)) + sign(signing_key, _LABEL, body)
+    head = MAGIC + struct.pack(">I", len(manifest.signed) - SIGNATURE_LENGTH) + manifest.signed
+    entries = manifest.manifest.objects
     sealer = Sealer(recipient)
     yield sealer.update(head)
-    for entry, pieces in zip(manifest.objects, objects, strict=True):
+    for entry, pieces in zip(entries, objects, strict=True):
         size, digest = 0, hashlib.sha256()
         for piece in pieces:
             size += len(piece)
@@ -54,7 +66,7 @@ def write_bundle(
             yield sealer.update(piece)
         if size != entry.size or digest.digest() != entry.sha256:
             raise ObjectMismatchError(entry)
-    used = len(head) + sum(entry.size for entry in manifest.objects)
+    used = len(head) + sum(entry.size for entry in entries)
     missing = bundle_bucket(used) - used
     for _ in range(missing // CHUNK):
         yield sealer.update(_ZEROS)
@@ -72,7 +84,8 @@ def open_bundle(
 class BundleReader:
     """Reads one bundle from the chunks of its opened age file (anybody can seal to us: they are untrusted).
 
-    `manifest` is verified at construction. Iterate `objects` to its end, each object's pieces too, then call `finish`.
+    `manifest` is verified at construction, and `position` says where it stands in its chain. Iterate `objects` to its end,
+    each object's pieces too, then call `finish`.
     """
 
     def __init__(
@@ -88,8 +101,10 @@ class BundleReader:
         if length > LARGEST_MANIFEST:
             raise MalformedError("the bundle's manifest is too long")
         # Verified before it is parsed: the parser meets nothing that the other place did not sign.
-        verified = verify(verify_key, _LABEL, self._take(length + SIGNATURE_LENGTH))
+        untrusted_signed = self._take(length + SIGNATURE_LENGTH)
+        verified = verify(verify_key, _LABEL, untrusted_signed)
         self.manifest = Manifest.decode(verified, line=line, direction=direction)
+        self.position = _position(self.manifest, untrusted_signed)
 
     def objects(self) -> Iterator[tuple[ObjectEntry, Iterator[bytes | memoryview]]]:
         """Each entry with its pieces, views of bytes that do not change."""
@@ -148,3 +163,8 @@ class BundleReader:
         piece, self._piece = self._piece[:most], self._piece[most:]
         self._used += len(piece)
         return piece
+
+
+def _position(manifest: Manifest, signed: bytes) -> ChainPosition:
+    # What was signed fixes every object by its hash, and the rest of the file is zeros.
+    return ChainPosition(manifest.number, hashlib.sha256(signed).digest())

@@ -32,13 +32,13 @@ class Placement(Enum):
     """Where a bundle stands."""
 
     NEXT = "the next one"
-    PAST = "one that was taken in before, if its hash is the same"
+    PAST = "one that was taken in before, if it is the same"
 
 
 def place(tip: ChainPosition, manifest: Manifest, *, accept_gap: bool = False) -> Placement:
     """Place a verified manifest after `tip`. Raises ForkError or GapError.
 
-    PAST obliges the caller to compare the file's hash with the one it has for that number (`same_as_before`).
+    PAST obliges the caller to compare the bundle with the one it has for that number (`same_as_before`).
     `accept_gap` takes a bundle that comes too early; the caller must log it.
     """
     if manifest.number <= tip.number:
@@ -52,13 +52,13 @@ def place(tip: ChainPosition, manifest: Manifest, *, accept_gap: bool = False) -
     return Placement.NEXT
 
 
-def same_as_before(number: int, sha256: bytes, before: bytes | None) -> None:
-    """Raise ForkError unless the file of bundle `number` is the one taken in before.
+def same_as_before(position: ChainPosition, before: bytes | None) -> None:
+    """Raise ForkError unless the bundle at `position` is the one taken in before, whose hash is given.
 
     `before` is None for a number that was skipped over when a gap was accepted: the late bundle is refused too.
     """
-    if sha256 != before:
-        raise ForkError(number)
+    if position.sha256 != before:
+        raise ForkError(position.number)
 
 
 def check_acknowledgement(acknowledged: ChainPosition, made: Callable[[int], bytes | None]) -> None:

@@ -31,7 +31,7 @@ class Erased(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChainPosition:
-    """A bundle's number and the SHA-256 of its file. Number 0 is the beginning, before any bundle."""
+    """A bundle's number and the SHA-256 of its signed manifest. Number 0 is the beginning, before any bundle."""
 
     number: int
     sha256: bytes

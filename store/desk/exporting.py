@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from crypto.bundle import write_bundle
+from crypto.bundle import SignedManifest, write_bundle
 from crypto.manifest import ChainPosition, Direction, Erased, Manifest, ObjectEntry, Tombstone
 from crypto.sealed_object import Kind, ObjectHeader, seal_object
 from crypto.xwing import Recipient
@@ -105,18 +105,19 @@ class Exporter:
                 return None
             sealed = [_seal(row, keys.line, day) for row in content.replies]
             manifest = _manifest(connection, keys.line, day, content, sealed)
-            pieces = write_bundle(keys.paired.bundle_recipient, keys.signing, manifest, [[data] for data in sealed])
-            _write_down(connection, manifest, self._outbox.add(manifest.number, pieces), content)
+            signed = SignedManifest(keys.signing, manifest)
+            pieces = write_bundle(keys.paired.bundle_recipient, signed, [[data] for data in sealed])
+            _write_down(connection, signed, self._outbox.add(manifest.number, pieces), content)
         return manifest
 
     def _copy(self, to: Path) -> tuple[list[str], list[int]]:
         with self._database.reading() as connection:
-            query = select(DispatchRow.number, DispatchRow.sha256).where(~DispatchRow.taken_in)
+            query = select(DispatchRow.number, DispatchRow.file_sha256).where(~DispatchRow.taken_in)
             waiting = connection.execute(query.order_by(DispatchRow.number)).all()
         written, missing = [], []
-        for number, sha256 in waiting:
+        for number, file_sha256 in waiting:
             try:
-                written.append(self._outbox.copy(number, sha256, to).name)
+                written.append(self._outbox.copy(number, file_sha256, to).name)
             except DamagedError:
                 missing.append(number)
         return written, missing
@@ -185,12 +186,14 @@ def _manifest(connection: Connection, line: bytes, day: int, content: _Content, 
     )
 
 
-def _write_down(connection: Connection, manifest: Manifest, sha256: bytes, content: _Content) -> None:
+def _write_down(connection: Connection, signed: SignedManifest, file_sha256: bytes, content: _Content) -> None:
+    manifest = signed.manifest
     number = manifest.number
     connection.execute(
         insert(DispatchRow).values(
             number=number,
-            sha256=sha256,
+            sha256=signed.position.sha256,
+            file_sha256=file_sha256,
             day=manifest.day,
             acknowledges=manifest.acknowledged.number,
             taken_in=False,

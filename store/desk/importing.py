@@ -26,7 +26,7 @@ from store.desk.line_keys import LineKeys
 from store.desk.manifests import settle
 from store.desk.model import ImportReport, Severity
 from store.desk.pipeline import OpenedAhead
-from store.desk.plain_files import file_sha256, open_plain
+from store.desk.plain_files import open_plain
 from store.desk.saving import in_own_words
 from store.desk.stored import StoredFiles
 from store.desk.sweeping import Workplace
@@ -83,33 +83,31 @@ class Importer:
             raise DeskError(f"{path} cannot be read: {error.strerror}") from error
         with untrusted_file, OpenedAhead(keys.bundle, untrusted_file) as chunks:
             reader = BundleReader(iter(chunks), keys.paired.verify_key, line=keys.line, direction=Direction.COLLECT)
-            gap = self._place(path, reader, accept_gap=accept_gap)
+            gap = self._place(reader, accept_gap=accept_gap)
             if gap is None:
                 return ImportReport(reader.manifest.number, already_had=True)
-            return self._take(reader, chunks, keys.line, gap)
+            return self._take(reader, keys.line, gap)
 
-    def _place(self, path: Path, reader: BundleReader, *, accept_gap: bool) -> range | None:
+    def _place(self, reader: BundleReader, *, accept_gap: bool) -> range | None:
         """The numbers that are skipped over, none as a rule; or None for a bundle that was taken in before."""
         manifest = reader.manifest
         with self._database.reading() as connection:
             tip = _tip(connection)
             if place(tip, manifest, accept_gap=accept_gap) is Placement.PAST:
                 before = connection.scalar(select(CollectRow.sha256).where(CollectRow.number == manifest.number))
-                sha256 = file_sha256(path) or b""
-                if sha256 != before:
-                    reader.read_through()  # a copy that the stick damaged is no fork
-                same_as_before(manifest.number, sha256, before)
+                same_as_before(reader.position, before)
+                reader.read_through()  # a damaged copy is called damaged, also of what is here already
                 return None
             check_acknowledgement(manifest.acknowledged, lambda number: _made(connection, number))
         return range(tip.number + 1, manifest.number)
 
-    def _take(self, reader: BundleReader, chunks: OpenedAhead, line: bytes, gap: range) -> ImportReport:
+    def _take(self, reader: BundleReader, line: bytes, gap: range) -> ImportReport:
         manifest = reader.manifest
         taker = Taker(self._stored, KeyRing(self._epochs.identities(manifest.epoch)), line)
         try:
             with ExitStack() as stack:
                 book = self._read(reader, taker, stack)
-                settled = settle(book.connection, manifest, chunks.sha256(), gap, today(self._clock))
+                settled = settle(book.connection, manifest, reader.position.sha256, gap, today(self._clock))
         except OSError as error:
             raise in_own_words(error, self._stored.folder) from error
         tally = book.tally

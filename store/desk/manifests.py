@@ -21,7 +21,7 @@ class Settled:
 
 
 def settle(connection: Connection, manifest: Manifest, sha256: bytes, gap: range, day: int) -> Settled:
-    """Write everything down, within the import's transaction. `sha256` is of the bundle's file."""
+    """Write everything down, within the import's transaction. `sha256` is the bundle's, for the chain."""
     settled = Settled()
     _bury(connection, manifest, day, settled)
     _acknowledge(connection, manifest, day, settled)

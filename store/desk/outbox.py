@@ -25,7 +25,7 @@ class Outbox:
         self._folder = folder
 
     def add(self, number: int, pieces: Iterable[bytes]) -> bytes:
-        """Write a new bundle, durably; returns its SHA-256."""
+        """Write a new bundle, durably; returns the file's SHA-256."""
         digest = hashlib.sha256()
 
         def hashed() -> Iterator[bytes]:

@@ -1,42 +1,20 @@
-"""Reading a bundle on a thread of its own: reading, hashing and opening there, checking and storing here.
+"""Reading a bundle on a thread of its own: reading and opening there, checking and storing here.
 
-All three release the interpreter's lock, so that two processors work on one import.
+All release the interpreter's lock, so that two processors work on one import.
 """
 
-import hashlib
 import queue
 import threading
 from collections.abc import Iterator
+from io import BufferedReader, RawIOBase
 from typing import Final, Self
 
-from crypto.age import Opener, Reader
+from crypto.age import Opener
 from crypto.xwing import Identity
 
 _BATCH: Final = 16  # chunks handed over at once: handing over has its price
 _BATCHES_AHEAD: Final = 8
 _BLOCK: Final = 1024 * 1024
-
-
-class HashingReader:
-    """Reads a file in large blocks and hashes all that was read."""
-
-    def __init__(self, untrusted_file: Reader) -> None:
-        self._file = untrusted_file
-        self._digest = hashlib.sha256()
-        self._block = memoryview(b"")
-
-    def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes; fewer only where a block or the file ends."""
-        if not self._block:
-            block = self._file.read(_BLOCK)
-            self._digest.update(block)
-            self._block = memoryview(block)
-        piece, self._block = self._block[:size], self._block[size:]
-        return bytes(piece)
-
-    def sha256(self) -> bytes:
-        """Of all bytes so far: of the whole file once `read` has returned nothing."""
-        return self._digest.digest()
 
 
 class OpenedAhead:
@@ -45,8 +23,8 @@ class OpenedAhead:
     Iterating raises what the thread met (CryptoError, OSError), in its place.
     """
 
-    def __init__(self, identity: Identity, untrusted_file: Reader) -> None:
-        self._reader = HashingReader(untrusted_file)
+    def __init__(self, identity: Identity, untrusted_file: RawIOBase) -> None:
+        self._reader = BufferedReader(untrusted_file, _BLOCK)
         self._identity = identity
         self._queue: queue.Queue[list[bytes] | BaseException | None] = queue.Queue(_BATCHES_AHEAD)
         self._stop = threading.Event()
@@ -71,11 +49,6 @@ class OpenedAhead:
             if isinstance(batch, BaseException):
                 raise batch
             yield from batch
-
-    def sha256(self) -> bytes:
-        """Of the bundle's file; only after the iteration has ended."""
-        self._thread.join()
-        return self._reader.sha256()
 
     def _run(self) -> None:
         try:

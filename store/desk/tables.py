@@ -136,11 +136,12 @@ class CollectRow(Base):
 
 
 class DispatchRow(Base):
-    """A dispatch bundle that was made. Its file stays in the outbox until it is acknowledged."""
+    """A dispatch bundle that was made. Its file, with `file_sha256`, stays in the outbox until it is acknowledged."""
 
     __tablename__ = "dispatched"
     number: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[bytes]
+    file_sha256: Mapped[bytes]
     day: Mapped[int]
     acknowledges: Mapped[int]
     taken_in: Mapped[bool]

@@ -69,10 +69,10 @@ class Verifier:
     def _check_outbox(self) -> Iterator[Finding]:
         with self._database.reading() as connection:
             waiting = connection.execute(
-                select(DispatchRow.number, DispatchRow.sha256).where(~DispatchRow.taken_in)
+                select(DispatchRow.number, DispatchRow.file_sha256).where(~DispatchRow.taken_in)
             ).all()
-        for number, sha256 in waiting:
-            if not self._outbox.holds(number, sha256):
+        for number, file_sha256 in waiting:
+            if not self._outbox.holds(number, file_sha256):
                 yield Finding("outbox", f"{bundle_name(number)} is missing or was changed before it was acknowledged")
 
     def _check_files(self) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ def taken_in(session: Session) -> ChainPosition:
 
 
 def made_hash(session: Session, number: int) -> bytes | None:
-    """The SHA-256 of the collect bundle with this number, None when none was made."""
+    """The hash of the collect bundle with this number, None when none was made."""
     row = session.get(OutBundle, number)
     return row.sha256 if row else None
 

@@ -1,7 +1,7 @@
 """Collecting: what came in since the last time leaves as signed, numbered, encrypted bundles.
 
 A bundle is made in three steps that a crash may separate: claim the objects under the next number, write the file, write
-down its hash. Only the last makes it a bundle; before that the next run gives the claim back and begins again.
+down its hashes. Only the last makes it a bundle; before that the next run gives the claim back and begins again.
 """
 
 import hashlib
@@ -12,13 +12,12 @@ from pathlib import Path
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from crypto.bundle import write_bundle
+from crypto.bundle import SignedManifest, write_bundle
 from crypto.card import LineCard
 from crypto.manifest import (
     MOST_OBJECTS,
     MOST_TOMBSTONES,
     NO_HASH,
-    ChainPosition,
     Direction,
     Erased,
     Manifest,
@@ -131,20 +130,23 @@ class Collector:
         """Write the bundle's file, then the row that makes it one. A damaged object is left out and noted."""
         entries = [entry for row in rows if (entry := self._entry(row)) is not None]
         with self._database.writing() as session:
-            manifest = self._manifest(session, number, entries, self._floor(session))
+            manifest = SignedManifest(
+                self._keys.signing_key, self._manifest(session, number, entries, self._floor(session))
+            )
         digest = hashlib.sha256()
 
         def pieces() -> Iterator[bytes]:
             blobs = (self._blobs.read(entry.object_id) for entry in entries)
-            for piece in write_bundle(self._line.bundle_recipient, self._keys.signing_key, manifest, blobs):
+            for piece in write_bundle(self._line.bundle_recipient, manifest, blobs):
                 digest.update(piece)
                 yield piece
 
         with room_for("the disk of the intake host"):
             write_whole(self._outbox / bundle_name(Direction.COLLECT, number), pieces())
         with self._database.writing() as session:
-            session.execute(update(OutBundle).filter_by(number=number).values(sha256=digest.digest()))
-            session.merge(Mark(name=_ACKNOWLEDGED, value=manifest.acknowledged.number))
+            hashes = {"sha256": manifest.position.sha256, "file_sha256": digest.digest()}
+            session.execute(update(OutBundle).filter_by(number=number).values(hashes))
+            session.merge(Mark(name=_ACKNOWLEDGED, value=manifest.manifest.acknowledged.number))
 
     def _entry(self, row: SubmittedObject) -> ObjectEntry | None:
         size, digest = 0, hashlib.sha256()
@@ -193,12 +195,12 @@ class Collector:
     def _copy_out(self, to: Path) -> Iterator[Path]:
         with self._database.reading() as session:
             query = select(OutBundle).where(~OutBundle.acknowledged).order_by(OutBundle.number)
-            positions = [ChainPosition(row.number, row.sha256) for row in session.scalars(query) if row.sha256]
+            bundles = [(row.number, row.file_sha256) for row in session.scalars(query) if row.file_sha256]
         with room_for("the folder for bundles"):
             to.mkdir(parents=True, exist_ok=True)
-            for position in positions:
-                name = bundle_name(Direction.COLLECT, position.number)
-                if _hash_of(to / name) != position.sha256:
+            for number, sha256 in bundles:
+                name = bundle_name(Direction.COLLECT, number)
+                if _hash_of(to / name) != sha256:
                     write_whole(to / name, _pieces_of(self._outbox / name), mode=0o644)
                 yield to / name
 

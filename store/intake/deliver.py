@@ -1,6 +1,5 @@
 """Delivering: a dispatch bundle from the desk is verified whole and taken in all at once, or not at all."""
 
-import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,20 +38,17 @@ class DeliverReport:
     deleted: int = 0  # sealed objects that the desk has acknowledged
 
 
-class _HashingReader:
-    """Reads a file and hashes what was read."""
+class _StickReader:
+    """Reads a file of the courier's; what the stick refuses is no fault of this host's disk."""
 
     def __init__(self, file: io.FileIO) -> None:
         self._file = file
-        self.digest = hashlib.sha256()
 
     def read(self, size: int, /) -> bytes:
         try:
-            data = self._file.read(size) or b""
+            return self._file.read(size) or b""
         except OSError as error:
             raise UnreadableError(f"the bundle cannot be read ({error.strerror})") from error
-        self.digest.update(data)
-        return data
 
 
 class Deliverer:
@@ -85,11 +81,11 @@ class Deliverer:
                 raise UnreadableError(f"{path.name} cannot be read ({error.strerror})") from error
             with file:
                 try:
-                    return self._take_in(_HashingReader(file), accept_gap=accept_gap)
+                    return self._take_in(_StickReader(file), accept_gap=accept_gap)
                 except CryptoError as error:
                     raise BundleRefusedError(f"{path.name} was not taken in: {error}") from error
 
-    def _take_in(self, reader: _HashingReader, *, accept_gap: bool) -> DeliverReport:
+    def _take_in(self, reader: _StickReader, *, accept_gap: bool) -> DeliverReport:
         bundle = open_bundle(
             self._keys.identity, self._line.verify_key, reader, line=self._line.line, direction=Direction.DISPATCH
         )
@@ -100,8 +96,8 @@ class Deliverer:
             chain.check_acknowledgement(manifest.acknowledged, lambda number: made_hash(session, number))
             if placement is Placement.PAST:
                 before = session.get(InBundle, manifest.number)
-                bundle.read_through()
-                chain.same_as_before(manifest.number, reader.digest.digest(), before.sha256 if before else None)
+                chain.same_as_before(bundle.position, before.sha256 if before else None)
+                bundle.read_through()  # a damaged copy is called damaged, also of what is here already
                 return DeliverReport(manifest.number, already_had=True)
             _refuse_known(session, manifest)
         try:
@@ -109,9 +105,7 @@ class Deliverer:
             self._rest_replies(bundle)
             bundle.finish()
             with self._database.writing() as session:
-                report, gone = self._commit(
-                    session, manifest, reader.digest.digest(), gap=manifest.number - tip.number > 1
-                )
+                report, gone = self._commit(session, bundle, gap=manifest.number - tip.number > 1)
         except BaseException:
             for entry in manifest.objects:
                 self._blobs.delete(entry.object_id)
@@ -135,10 +129,9 @@ class Deliverer:
                 writer.abort()
                 raise
 
-    def _commit(
-        self, session: Session, manifest: Manifest, sha256: bytes, *, gap: bool
-    ) -> tuple[DeliverReport, list[bytes]]:
+    def _commit(self, session: Session, bundle: BundleReader, *, gap: bool) -> tuple[DeliverReport, list[bytes]]:
         """The one transaction. Returns the blobs that nothing refers to any more."""
+        manifest = bundle.manifest
         self._intake_keys.add(session, manifest.certificates)
         gone = self._add_replies(session, manifest)
         gone += _apply_tombstones(session, manifest, self._today())
@@ -147,7 +140,7 @@ class Deliverer:
             text = f"Bundle {manifest.number} from the desk was taken in although bundles before it are missing."
             session.add(OperatorNote(day=self._today(), text=text))
         content = bool(manifest.objects or manifest.tombstones or manifest.certificates)
-        session.add(InBundle(number=manifest.number, sha256=sha256, content=content))
+        session.add(InBundle(number=manifest.number, sha256=bundle.position.sha256, content=content))
         report = DeliverReport(
             manifest.number,
             replies=len(manifest.objects),

@@ -64,11 +64,12 @@ class Grave(Base):
 
 
 class OutBundle(Base):
-    """A collect bundle. `sha256` is null while it is being made."""
+    """A collect bundle. Its hash in the chain and its file's are null while it is being made."""
 
     __tablename__ = "out_bundle"
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    file_sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     acknowledged: Mapped[bool]
 
 

@@ -59,10 +59,10 @@ class BundleChain(RuleBasedStateMachine):
             assert chain.place(tip, manifest, accept_gap=accept_gap) is Placement.PAST
             before = self.taken[number][0] if number in self.taken else None
             if before == sha256:
-                chain.same_as_before(number, sha256, before)
+                chain.same_as_before(ChainPosition(number, sha256), before)
             else:
                 with pytest.raises(ForkError):
-                    chain.same_as_before(number, sha256, before)
+                    chain.same_as_before(ChainPosition(number, sha256), before)
         elif number == tip.number + 1 and manifest.previous != tip.sha256:
             with pytest.raises(ForkError):
                 chain.place(tip, manifest, accept_gap=accept_gap)

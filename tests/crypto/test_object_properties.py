@@ -204,7 +204,7 @@ def test_manifest_of_arbitrary_bytes(untrusted: bytes) -> None:
     assert read.encode() == untrusted
 
 
-def _bundle(contents: list[bytes], **more: Any) -> tuple[Manifest, bytes]:
+def _bundle(contents: list[bytes]) -> tuple[bundle.SignedManifest, bytes]:
     entries = tuple(
         ObjectEntry(bytes([i]) * 16, Kind.REPLY, len(data), hashlib.sha256(data).digest(), b"M" * 16)
         for i, data in enumerate(contents)
@@ -220,22 +220,23 @@ def _bundle(contents: list[bytes], **more: Any) -> tuple[Manifest, bytes]:
         floor=0,
         objects=entries,
     )
-    pieces = bundle.write_bundle(IDENTITY.recipient, LINE_KEY, manifest, [[data] for data in contents], **more)
-    return manifest, b"".join(pieces)
+    signed = bundle.SignedManifest(LINE_KEY, manifest)
+    pieces = bundle.write_bundle(IDENTITY.recipient, signed, [[data] for data in contents])
+    return signed, b"".join(pieces)
 
 
-def _take(file: bytes) -> tuple[Manifest, list[bytes]]:
+def _take(file: bytes) -> tuple[Manifest, ChainPosition, list[bytes]]:
     reader = bundle.open_bundle(IDENTITY, LINE_KEY.public, io.BytesIO(file), line=LINE, direction=Direction.DISPATCH)
     objects = [b"".join(pieces) for _, pieces in reader.objects()]
     reader.finish()
-    return reader.manifest, objects
+    return reader.manifest, reader.position, objects
 
 
 @settings(max_examples=15)
 @given(st.lists(st.binary(min_size=1, max_size=200_000), max_size=4))
 def test_bundle_round_trip(contents: list[bytes]) -> None:
-    manifest, file = _bundle(contents)
-    assert _take(file) == (manifest, contents)
+    signed, file = _bundle(contents)
+    assert _take(file) == (signed.manifest, signed.position, contents)
 
 
 SMALL_BUNDLE = _bundle([b"first", b"second" * 20_000])[1]
@@ -252,11 +253,12 @@ def test_bundle_cut_or_flipped(at: int, bit: int, cut: bool) -> None:
 def test_objects_that_do_not_fit_their_entries_are_not_signed_for() -> None:
     entry = ObjectEntry(b"O" * 16, Kind.REPLY, 5, hashlib.sha256(b"right").digest(), b"M" * 16)
     manifest = Manifest(LINE, Direction.DISPATCH, 1, NO_HASH, ChainPosition.beginning(), 20780, 1, 0, objects=(entry,))
+    signed = bundle.SignedManifest(LINE_KEY, manifest)
     for wrong in ([b"wrong"], [b"righ"], [b"right", b"!"], []):
         with pytest.raises(bundle.ObjectMismatchError):
-            list(bundle.write_bundle(IDENTITY.recipient, LINE_KEY, manifest, [wrong]))
+            list(bundle.write_bundle(IDENTITY.recipient, signed, [wrong]))
     with pytest.raises(ValueError, match="zip"):
-        list(bundle.write_bundle(IDENTITY.recipient, LINE_KEY, manifest, []))
+        list(bundle.write_bundle(IDENTITY.recipient, signed, []))
 
 
 def test_a_reader_that_skips_an_object_is_a_programming_error() -> None:

@@ -119,14 +119,15 @@ class PaperDesk:
         }
         manifest = Manifest(**(fields | bent))
         body = manifest.encode()
-        payload = b"LUWTEbd1" + struct.pack(">I", len(body)) + sign(signing, "bundle-manifest", body)
+        signed = sign(signing, "bundle-manifest", body)
+        payload = b"LUWTEbd1" + struct.pack(">I", len(body)) + signed
         payload += b"".join(one.data for one in replies)
         payload += bytes(bundle_bucket(len(payload)) - len(payload)) if padding is None else padding
         data = seal(recipient, payload)
         path = self.stick / f"luwte-dispatch-{manifest.number:06d}-{secrets.token_hex(2)}.age"
         path.write_bytes(data)
         if not keep_tip:
-            self.tip = ChainPosition(manifest.number, hashlib.sha256(data).digest())
+            self.tip = ChainPosition(manifest.number, hashlib.sha256(signed).digest())
         return path
 
     def take(self, path: Path) -> Manifest:
@@ -140,7 +141,7 @@ class PaperDesk:
         manifest = reader.manifest
         assert (manifest.number, manifest.previous) == (self.heard.number + 1, self.heard.sha256)
         self.opened += [self._open(entry, data) for entry, data in objects]
-        self.heard = ChainPosition(manifest.number, hashlib.sha256(path.read_bytes()).digest())
+        self.heard = reader.position
         self.manifests.append(manifest)
         return manifest
 

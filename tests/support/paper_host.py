@@ -106,14 +106,15 @@ class PaperHost:
         }
         manifest = Manifest(**(fields | bent))
         body = manifest.encode()
-        payload = b"LUWTEbd1" + struct.pack(">I", len(body)) + sign(signing, "bundle-manifest", body)
+        signed = sign(signing, "bundle-manifest", body)
+        payload = b"LUWTEbd1" + struct.pack(">I", len(body)) + signed
         payload += b"".join(one.data for one in sealed)
         payload += bytes(bundle_bucket(len(payload)) - len(payload))
         data = seal(bent_recipient, payload)
         path = self.stick / f"luwte-collect-{manifest.number:06d}-{os.urandom(2).hex()}.age"
         path.write_bytes(data)
         if not keep_tip:
-            self.tip = ChainPosition(manifest.number, hashlib.sha256(data).digest())
+            self.tip = ChainPosition(manifest.number, hashlib.sha256(signed).digest())
         return path
 
     def read_dispatches(self) -> list[Manifest]:
@@ -139,7 +140,7 @@ class PaperHost:
             ]
             epoch.extend(self.certificates[-1] if self.certificates else None, certificates)
             self.certificates += certificates
-            self.heard = ChainPosition(manifest.number, hashlib.sha256(path.read_bytes()).digest())
+            self.heard = reader.position
             new.append(manifest)
         self.manifests += new
         return new

@@ -201,6 +201,8 @@ def bundles() -> Vector:
 
     honest = made()
     size, sha = len(sealed), entry.sha256
+    signed = honest[12 : 12 + struct.unpack_from(">I", honest, 8)[0] + 64]
+    expected = {"objects": [sealed.hex()], "sha256": hashlib.sha256(signed).hexdigest()}
     twice = [fields["objects"][0], fields["objects"][0]]
     end = len(honest.rstrip(b"\0"))
     bad = {
@@ -236,7 +238,7 @@ def bundles() -> Vector:
         "no padding": ("MalformedError", honest[:end]),
         "hidden in the padding": ("MalformedError", honest[:-1] + b"\1"),
     }
-    vectors: list[Vector] = [{"name": "honest", "payload": parts(honest), "expect": {"objects": [sealed.hex()]}}]
+    vectors: list[Vector] = [{"name": "honest", "payload": parts(honest), "expect": expected}]
     vectors += [{"name": n, "edit": edit(honest, data), "expect": error} for n, (error, data) in bad.items()]
     return {
         "source": "docs/formats.md 6",

@@ -104,6 +104,7 @@ def _chains() -> None:
         "dispatched",
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("file_sha256", sa.LargeBinary(), nullable=False),
         sa.Column("day", sa.Integer(), nullable=False),
         sa.Column("acknowledges", sa.Integer(), nullable=False),
         sa.Column("taken_in", sa.Boolean(), nullable=False),

@@ -46,6 +46,7 @@ def upgrade() -> None:
         "out_bundle",
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("sha256", sa.LargeBinary(32)),
+        sa.Column("file_sha256", sa.LargeBinary(32)),
         sa.Column("acknowledged", sa.Boolean, nullable=False),
     )
     op.create_table(
