@@ -125,7 +125,7 @@ class BundleReader:
         """Check the padding up to the genuine end of the file. Only now is the bundle whole."""
         used = self._used
         while (piece := self._next(CHUNK)) is not None:
-            if piece != _ZEROS[: len(piece)]:
+            if bytes(piece) != _ZEROS[: len(piece)]:  # a memoryview would be compared byte by byte, slowly
                 raise MalformedError("the bundle's padding holds something else than zeros")
         if self._used != bundle_bucket(used):
             raise MalformedError("the bundle is not padded to its size bucket")

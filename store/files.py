@@ -1,20 +1,25 @@
 """Files that are there whole or not at all, and tell no time finer than a day."""
 
 import fcntl
+import io
 import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from store.beside import Beside
 from store.clock import SECONDS_A_DAY
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 TEMPORARY_SUFFIX: Final = ".part"
 _LARGE: Final = 16 << 20
-_GATHERED: Final = 16  # pieces handed over at once: handing over has its price
-_WRITE_BACK_PAUSE: Final = 0.02  # seconds
+_GATHERED: Final = 1 << 20  # handed over at once: handing over has its price
+_GIVEN_BACK: Final = 8 << 20
+_WRITE_BACK_PAUSE: Final = 0.005  # seconds
 
 
 class LockedError(Exception):
@@ -60,11 +65,13 @@ def write_durably(path: Path, pieces: Iterable[bytes | memoryview], flag: int, *
     beside = Beside(file.write_each, "writing")
     try:
         gathered: list[bytes | memoryview] = []
+        length = 0
         for piece in pieces:
             gathered.append(piece)
-            if len(gathered) >= _GATHERED:
+            length += len(piece)
+            if length >= _GATHERED:
                 beside.put(gathered)
-                gathered = []
+                gathered, length = [], 0
         beside.end()
         file.write_each(gathered)
         file.finish()
@@ -77,7 +84,8 @@ def write_durably(path: Path, pieces: Iterable[bytes | memoryview], flag: int, *
 
 
 class DurableFile:
-    """A file on its way to disk. A large one is brought there while it grows, so that `finish` is short.
+    """A file on its way to disk. A large one is brought there while it grows, so that `finish` is short. What is there is
+    given back to the system's memory: sealed bytes are read much later, if ever, and shall not push out what is in use.
 
     `finish` returns once all of it is on disk, and raises what the disk refused meanwhile. `close` may follow any error,
     and itself.
@@ -101,6 +109,7 @@ class DurableFile:
     def finish(self) -> None:
         self._end_write_back()
         os.fsync(self._descriptor)
+        os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         self.close()
 
     def close(self) -> None:
@@ -139,6 +148,33 @@ class _WriteBack:
                 os.fdatasync(self._descriptor)
         except OSError as error:
             self._error = error
+
+
+class ReadOnce(io.FileIO):
+    """A file that is read from front to back and not again soon; what was read is given back to the system's memory."""
+
+    _kept = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self._count(len(data))
+        return data
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        count = super().readinto(buffer)
+        self._count(count)
+        return count
+
+    def _count(self, length: int) -> None:
+        self._kept += length
+        if self._kept >= _GIVEN_BACK:
+            os.posix_fadvise(self.fileno(), 0, self.tell(), os.POSIX_FADV_DONTNEED)
+            self._kept = 0
+
+    def close(self) -> None:
+        if not self.closed:
+            os.posix_fadvise(self.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        super().close()
 
 
 def remove_whole(path: Path) -> None:

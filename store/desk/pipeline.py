@@ -6,27 +6,25 @@ All release the interpreter's lock, so that two processors work on one import.
 import queue
 import threading
 from collections.abc import Iterator
-from io import BufferedReader, RawIOBase
 from typing import Final, Self
 
-from crypto.age import Opener
+from crypto.age import Opener, Reader
 from crypto.xwing import Identity
 
-_BATCH: Final = 16  # chunks handed over at once: handing over has its price
-_BATCHES_AHEAD: Final = 8
-_BLOCK: Final = 1024 * 1024
+_BATCH: Final = 8  # chunks joined into one piece: each step of a thread on a piece has its price
+_BATCHES_AHEAD: Final = 4
 
 
 class OpenedAhead:
-    """The opened chunks of a bundle, read ahead by a thread. Use as a context manager: leaving it ends the thread.
+    """The opened bytes of a bundle, in pieces, read ahead by a thread. Use as a context manager: leaving it ends the thread.
 
     Iterating raises what the thread met (CryptoError, OSError), in its place.
     """
 
-    def __init__(self, identity: Identity, untrusted_file: RawIOBase) -> None:
-        self._reader = BufferedReader(untrusted_file, _BLOCK)
+    def __init__(self, identity: Identity, untrusted_file: Reader) -> None:
+        self._file = untrusted_file
         self._identity = identity
-        self._queue: queue.Queue[list[bytes] | BaseException | None] = queue.Queue(_BATCHES_AHEAD)
+        self._queue: queue.Queue[bytes | BaseException | None] = queue.Queue(_BATCHES_AHEAD)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bundle reader", daemon=True)
 
@@ -45,22 +43,22 @@ class OpenedAhead:
         self._thread.join()
 
     def __iter__(self) -> Iterator[bytes]:
-        while (batch := self._queue.get()) is not None:
-            if isinstance(batch, BaseException):
-                raise batch
-            yield from batch
+        while (piece := self._queue.get()) is not None:
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
 
     def _run(self) -> None:
         try:
             batch: list[bytes] = []
-            for chunk in Opener(self._identity, self._reader):
+            for chunk in Opener(self._identity, self._file):
                 batch.append(chunk)
                 if len(batch) >= _BATCH:
-                    self._queue.put(batch)
+                    self._queue.put(b"".join(batch))
                     batch = []
                 if self._stop.is_set():
                     return
-            self._queue.put(batch)
+            self._queue.put(b"".join(batch))
             self._queue.put(None)
         except BaseException as error:  # noqa: BLE001 - handed to the reader, who raises it
             self._queue.put(error)

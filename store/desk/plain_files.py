@@ -8,6 +8,8 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
+from store.files import ReadOnce
+
 
 def open_plain(path: Path) -> FileIO:
     """Open a plain file for reading. OSError at once for anything else, a link included."""
@@ -21,7 +23,7 @@ def open_plain(path: Path) -> FileIO:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise _not_plain(path)
-    return FileIO(descriptor)
+    return ReadOnce(descriptor)
 
 
 def file_sha256(path: Path, size: int | None = None) -> bytes | None:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from crypto.age import FileKey
 from crypto.errors import CryptoError
 from crypto.sealed_object import ObjectReader
 from store.desk.errors import DamagedError
-from store.files import remove_whole, sync_folder
+from store.files import ReadOnce, remove_whole, sync_folder
 
 _BLOCK: Final = 1 << 20  # chunks read one by one would cost more in calls than in opening them
 
@@ -44,7 +45,7 @@ class StoredFiles:
     def content(self, key: StoredKey) -> Iterator[bytes]:
         """The content of a file in pieces. DamagedError at the first wrong byte: then throw away what came before."""
         try:
-            with self.path(key.name).open("rb", buffering=_BLOCK) as untrusted_file:
+            with BufferedReader(ReadOnce(self.path(key.name)), _BLOCK) as untrusted_file:
                 yield from ObjectReader(FileKey(key.file_key), untrusted_file, key.sealed_size)
         except FileNotFoundError as error:
             raise DamagedError("the file is missing from the desk's folder") from error

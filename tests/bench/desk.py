@@ -7,6 +7,7 @@ from pathlib import Path
 
 from store.clock import SystemClock
 from store.intake.place import IntakePlace
+from tests.bench import peers
 from tests.bench.servers import bench_folder
 from tests.bench.table import MIB, Figure, seconds
 from tests.support.road import Road, RoadSource, collect_bundles
@@ -24,6 +25,8 @@ def run() -> Iterator[Figure]:
         imported, opened = rates[_RUNS // 2]
         yield Figure("import a bundle with a file of 256 MiB, fsynced", imported, "MiB/s")
         yield Figure("open that file, to a folder in memory", opened, "MiB/s")
+        yield Figure("  … age --decrypt of the same size", peers.age(_LARGE), "MiB/s")
+        yield Figure("  … gpg --decrypt | gunzip of the same size", peers.gpg(_LARGE), "MiB/s")
         yield Figure.at_least("  … import and open together", 1 / (1 / imported + 1 / opened), "MiB/s", 500)
         yield Figure.at_least("import 10,000 messages of 1 kB", _messages(road), "/s", 2_000)
 
