@@ -78,7 +78,9 @@ make_environment() {
         rm -f "$root/.venv/luwte-stamp"
         "$python" -m venv "$root/.venv" || { rm -rf "$root/.venv"; exit 1; }
         pip="$root/.venv/bin/python -m pip --disable-pip-version-check --quiet"
-        $pip install --require-hashes --requirement "$lock"
+        # What comes as source is built with the pinned tool, not with whatever is newest.
+        $pip install --require-hashes --requirement "$root/deploy/locks/setuptools.txt"
+        $pip install --require-hashes --no-build-isolation --requirement "$lock"
         $pip install --no-deps --no-build-isolation --editable "$root"
         echo "$wanted" >"$root/.venv/luwte-stamp"
     ) 9>"$root/.setup.lock"

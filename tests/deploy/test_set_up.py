@@ -93,7 +93,7 @@ def test_two_at_once_prepare_it_once(checkout):
     done = run(checkout, "set_up line.txt & set_up line.txt & wait")
 
     assert done.stderr.count("Preparing") == 1, done.stderr
-    assert (checkout / "log").read_text().splitlines() == ["pip", "pip"]
+    assert (checkout / "log").read_text().splitlines() == ["pip", "pip", "pip"]
 
 
 def test_an_interrupted_preparation_is_done_again(checkout):
