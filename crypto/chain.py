@@ -28,6 +28,14 @@ class GapError(ChainError):
         self.found = found
 
 
+class SkippedError(ChainError):
+    """A bundle that comes after its gap was accepted. Nobody is at fault; what it holds is not taken in any more."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"bundle {number} was skipped over when a gap was accepted: it cannot be taken in any more")
+        self.number = number
+
+
 class Placement(Enum):
     """Where a bundle stands."""
 
@@ -55,8 +63,10 @@ def place(tip: ChainPosition, manifest: Manifest, *, accept_gap: bool = False) -
 def same_as_before(position: ChainPosition, before: bytes | None) -> None:
     """Raise ForkError unless the bundle at `position` is the one taken in before, whose hash is given.
 
-    `before` is None for a number that was skipped over when a gap was accepted: the late bundle is refused too.
+    SkippedError when `before` is None: the number was skipped over when a gap was accepted.
     """
+    if before is None:
+        raise SkippedError(position.number)
     if position.sha256 != before:
         raise ForkError(position.number)
 

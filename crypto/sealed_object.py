@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from crypto import cbor
-from crypto.age import FileKey, Sealer, SeekableOpener, SeekableReader
+from crypto.age import FileKey, Sealer, SeekableOpener, SeekableReader, file_length
 from crypto.age_stream import CHUNK
 from crypto.errors import MalformedError
 from crypto.padding import file_bucket, message_bucket
@@ -126,6 +126,12 @@ class ObjectSealer:
     def _start(self) -> bytes:
         waiting, self._waiting = self._waiting, b""
         return self._sealer.update(waiting) if waiting else b""
+
+
+def sealed_length(header: ObjectHeader) -> Callable[[int], int]:
+    """From the content's length to that of the sealed object, padding and all, in bytes."""
+    around = _PREFIX + len(header.encode()) + _SUFFIX
+    return lambda content_length: file_length(header.bucket(around + content_length))
 
 
 def seal_object(recipient: Recipient, header: ObjectHeader, content: bytes) -> bytes:

@@ -58,3 +58,12 @@ def show_fingerprint(what: str, words: tuple[str, ...]) -> None:
     """Show words that two people compare."""
     click.echo(f"Fingerprint of the {what}:")
     click.echo(f"    {' '.join(words)}")
+
+
+def warn_of_missing(bundles: tuple[int, ...], place: str) -> None:
+    """Say that this place's disk has lost or changed bundles that the other place does not have yet; exit code 1."""
+    if bundles:
+        numbers = ", ".join(map(str, bundles))
+        fail(
+            f"bundle {numbers}: this {place}'s disk has lost or changed the file. Put it back from a copy, then repeat."
+        )

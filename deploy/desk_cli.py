@@ -10,7 +10,7 @@ import click
 
 from crypto.chain import ForkError
 from crypto.errors import CryptoError
-from deploy.command import REFUSED, STATE, count, fail, read_card, sentences, show_fingerprint
+from deploy.command import REFUSED, STATE, count, fail, read_card, sentences, show_fingerprint, warn_of_missing
 from store.desk import passphrases, vault
 from store.desk.errors import DeskError, PairingError
 from store.desk.place import DeskPlace
@@ -142,6 +142,7 @@ def export(state: Path, to: Path, passphrase_file: TextIO | None) -> None:
         click.echo("Nothing new.")
     for name in report.written:
         click.echo(f"On the stick: {name}")
+    warn_of_missing(report.missing, "desk")
 
 
 @main.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from crypto.epoch import EpochChoice, Standing
-from deploy.command import STATE, count, read_card, sentences, show_fingerprint
+from deploy.command import STATE, count, read_card, sentences, show_fingerprint, warn_of_missing
 from deploy.intake_config import ConfigurationError, load_configuration
 from store.files import LockedError
 from store.intake.errors import BundleRefusedError, IntakeError
@@ -79,6 +79,7 @@ def collect(state: Path, to: Path) -> None:
         click.echo("Nothing new.")
     for path in report.files:
         click.echo(f"On the stick: {path.name}")
+    warn_of_missing(report.missing, "intake host")
 
 
 @main.command()

@@ -52,12 +52,12 @@ set_up() {
     shift
     # The list for tests holds all that the others hold: an environment made for tests serves them too.
     for better in "$lock" "$root/deploy/locks/test.txt"; do
-        wanted=$(cat "$better" "$root/pyproject.toml" | sha256sum)
+        wanted=$(cat "$better" "$root/deploy/locks/setuptools.txt" "$root/pyproject.toml" | sha256sum)
         if [ "$(cat "$root/.venv/luwte-stamp" 2>/dev/null)" = "$wanted" ]; then
             current=yes
         fi
     done
-    wanted=$(cat "$lock" "$root/pyproject.toml" | sha256sum)
+    wanted=$(cat "$lock" "$root/deploy/locks/setuptools.txt" "$root/pyproject.toml" | sha256sum)
     if [ -z "${current:-}" ]; then
         find_python
     else

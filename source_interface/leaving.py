@@ -11,6 +11,6 @@ pages = Blueprint("leaving", __name__)
 @pages.post("/leave")
 def leave() -> str:
     """Forget the session, from whatever tab: leaving never fails. No other site can make the browser send its cookie."""
-    read_small_form(request)
     visit().leave()
+    read_small_form(request)  # to its end, so that the answer is seen
     return render_template("left.html")

@@ -13,12 +13,14 @@ from source_interface.receive import BrokenConnectionError, FieldPart, FileBegin
 from source_interface.visit import Visit
 from store.intake.errors import (
     IntakeClosedError,
+    KeyRetiredError,
     MailboxErasedError,
     MailboxFullError,
+    MessageTooLongError,
     NoSpaceError,
     RefusedSubmissionError,
+    SubmissionTooLateError,
     TooLargeError,
-    TooLongError,
 )
 from store.intake.place import IntakePlace
 from store.intake.sessions import Slot
@@ -54,7 +56,8 @@ _NOT_KEPT: Final[dict[type[RefusedSubmissionError], Problem]] = {
     IntakeClosedError: Problem.CLOSED,
     MailboxErasedError: Problem.ERASED,
     MailboxFullError: Problem.MAILBOX_FULL,
-    TooLongError: Problem.TOOK_TOO_LONG,
+    SubmissionTooLateError: Problem.TOOK_TOO_LONG,
+    KeyRetiredError: Problem.BUSY,
 }
 
 
@@ -213,7 +216,7 @@ class Receiver:
         elif self._outcome.typed and self._submission is not None:
             try:
                 self._submission.add_message(self._outcome.typed)
-            except TooLongError:
+            except MessageTooLongError:
                 self._outcome.add(Problem.MESSAGE_TOO_LONG)
 
     def _begin_file(self, untrusted_filename: str) -> None:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and tell no time finer than a day."""
+"""Files that are there whole or not at all, and whose times can be flattened to the day."""
 
 import fcntl
 import io
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 TEMPORARY_SUFFIX: Final = ".part"
 _LARGE: Final = 16 << 20
-_GATHERED: Final = 1 << 20  # handed over at once: handing over has its price
-_GIVEN_BACK: Final = 8 << 20
+_GIVEN_BACK: Final = 8 << 20  # bytes
 _WRITE_BACK_PAUSE: Final = 0.005  # seconds
 
 
@@ -64,28 +63,18 @@ def write_durably(path: Path, pieces: Iterable[bytes | memoryview], flag: int, *
     file = DurableFile(path, flag, mode)
     beside = Beside(file.write_each, "writing")
     try:
-        gathered: list[bytes | memoryview] = []
-        length = 0
         for piece in pieces:
-            gathered.append(piece)
-            length += len(piece)
-            if length >= _GATHERED:
-                beside.put(gathered)
-                gathered, length = [], 0
+            beside.put(piece)
         beside.end()
-        file.write_each(gathered)
         file.finish()
-    except BaseException:
-        with suppress(Exception):
-            beside.end()
-        raise
     finally:
+        beside.abandon()
         file.close()
 
 
 class DurableFile:
     """A file on its way to disk. A large one is brought there while it grows, so that `finish` is short. What is there is
-    given back to the system's memory: sealed bytes are read much later, if ever, and shall not push out what is in use.
+    given back to the system's memory: it is read later, if ever, and shall not push out what is in use now.
 
     `finish` returns once all of it is on disk, and raises what the disk refused meanwhile. `close` may follow any error,
     and itself.
@@ -109,7 +98,7 @@ class DurableFile:
     def finish(self) -> None:
         self._end_write_back()
         os.fsync(self._descriptor)
-        os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        _give_back(self._descriptor)
         self.close()
 
     def close(self) -> None:
@@ -153,7 +142,9 @@ class _WriteBack:
 class ReadOnce(io.FileIO):
     """A file that is read from front to back and not again soon; what was read is given back to the system's memory."""
 
-    _kept = 0
+    def __init__(self, file: Path | int) -> None:
+        super().__init__(file)
+        self._not_given_back = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(size)
@@ -166,15 +157,21 @@ class ReadOnce(io.FileIO):
         return count
 
     def _count(self, length: int) -> None:
-        self._kept += length
-        if self._kept >= _GIVEN_BACK:
-            os.posix_fadvise(self.fileno(), 0, self.tell(), os.POSIX_FADV_DONTNEED)
-            self._kept = 0
+        self._not_given_back += length
+        if self._not_given_back >= _GIVEN_BACK:
+            _give_back(self.fileno(), self.tell())
+            self._not_given_back = 0
 
     def close(self) -> None:
         if not self.closed:
-            os.posix_fadvise(self.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            _give_back(self.fileno())
         super().close()
+
+
+def _give_back(descriptor: int, end: int = 0) -> None:
+    """Let the system forget a file's bytes up to `end`, 0 for all. A hint: where it is refused, nothing is wrong."""
+    with suppress(OSError):
+        os.posix_fadvise(descriptor, 0, end, os.POSIX_FADV_DONTNEED)
 
 
 def remove_whole(path: Path) -> None:

@@ -153,7 +153,8 @@ class ExportReport:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that `verify` found wrong, in one sentence. `where` names the part: database, chain, epochs, files."""
+    """Something that `verify` found wrong, in one sentence. `where` names the part: database, chain,
+    epochs, outbox, files, objects."""
 
     where: str
     text: str

@@ -3,14 +3,13 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from store.desk.errors import DamagedError
-from store.desk.plain_files import file_sha256, open_plain, size_of
 from store.desk.saving import in_own_words
-from store.files import TEMPORARY_SUFFIX, remove_whole, write_whole
-
-_BLOCK = 1024 * 1024
+from store.files import remove_whole, write_whole
+from store.plain_files import ChangedFileError, copy_to_stick, holds
 
 
 def bundle_name(number: int) -> str:
@@ -39,23 +38,22 @@ class Outbox:
             raise in_own_words(error, self._folder) from error
         return digest.digest()
 
-    def copy(self, number: int, sha256: bytes, to: Path) -> Path:
+    def copy(self, number: int, file_sha256: bytes, to: Path) -> Path:
         """Put a bundle on a stick, whole or not at all. DamagedError when the kept file is missing or was changed."""
-        target = to / bundle_name(number)
-        source = self._folder / bundle_name(number)
-        if file_sha256(target, size_of(source)) == sha256:
-            return target
         try:
-            # What stands under the temporary name on the stick is nobody's: a pipe there would wait for ever.
-            target.with_name(target.name + TEMPORARY_SUFFIX).unlink(missing_ok=True)
-            write_whole(target, _checked(source, sha256))
+            copy_to_stick(self._folder / bundle_name(number), file_sha256, to)
+        except ChangedFileError as error:
+            raise DamagedError(f"{error} in the outbox") from error
         except OSError as error:
             raise in_own_words(error, to) from error
-        return target
+        return to / bundle_name(number)
 
-    def holds(self, number: int, sha256: bytes) -> bool:
+    def holds(self, number: int, file_sha256: bytes) -> bool:
         """Whether the bundle is here, unchanged."""
-        return file_sha256(self._folder / bundle_name(number)) == sha256
+        path = self._folder / bundle_name(number)
+        with suppress(OSError):
+            return holds(path, path.stat().st_size, file_sha256)
+        return False
 
     def remove(self, number: int) -> None:
         remove_whole(self._folder / bundle_name(number))
@@ -64,17 +62,3 @@ class Outbox:
         """Remove all files but those of the bundles in `kept`."""
         for name in set(os.listdir(self._folder)) - set(map(bundle_name, kept)):
             remove_whole(self._folder / name)
-
-
-def _checked(source: Path, sha256: bytes) -> Iterator[bytes]:
-    try:
-        file = open_plain(source)
-    except OSError as error:
-        raise DamagedError("a bundle's file is missing from the outbox") from error
-    digest = hashlib.sha256()
-    with file:
-        while piece := file.read(_BLOCK):
-            digest.update(piece)
-            yield piece
-    if digest.digest() != sha256:
-        raise DamagedError("a bundle's file in the outbox was changed")

@@ -1,6 +1,6 @@
-"""Reading a bundle on a thread of its own: reading and opening there, checking and storing here.
+"""Reading a bundle on a thread of its own: reading and opening there, checking here, storing on a third (`write_durably`).
 
-All release the interpreter's lock, so that two processors work on one import.
+All release the interpreter's lock, so that several processors work on one import.
 """
 
 import queue

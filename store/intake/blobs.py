@@ -47,7 +47,8 @@ class Blobs(Protocol):
     def ids(self) -> Iterator[bytes]: ...
 
     def sweep(self, wanted: Callable[[bytes], bool]) -> int:
-        """Remove leftovers of a crash: unfinished blobs and those not wanted. Only while nothing is being written."""
+        """Remove leftovers of a crash: unfinished blobs and those not wanted; how many. Only while this host writes nothing;
+        what another host may be writing stays."""
 
     def free_bytes(self) -> int: ...
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crypto.manifest import ChainPosition, Direction
-from store.files import TEMPORARY_SUFFIX, remove_whole
+from store.files import remove_whole
 from store.intake.errors import NoSpaceError
 from store.intake.tables import InBundle, OutBundle
 
@@ -35,7 +35,7 @@ def sweep_outbox(outbox: Path, session: Session) -> None:
     query = select(OutBundle.number).where(OutBundle.sha256.is_not(None), ~OutBundle.acknowledged)
     wanted = {bundle_name(Direction.COLLECT, number) for number in session.scalars(query)}
     for path in outbox.iterdir():
-        if path.name not in wanted or path.name.endswith(TEMPORARY_SUFFIX):
+        if path.name not in wanted:
             remove_whole(path)
 
 

@@ -34,18 +34,22 @@ from store.intake.intake_keys import IntakeKeys
 from store.intake.mailboxes import forget_old_graves
 from store.intake.settings import Settings
 from store.intake.tables import Grave, InBundle, Mark, OperatorNote, OutBundle, SubmittedObject
+from store.plain_files import ChangedFileError, copy_to_stick
 
 _ACKNOWLEDGED = "acknowledged_to_desk"
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
 class CollectReport:
-    """`made`: numbers of new bundles. `files`: every unacknowledged bundle, now in the folder. `objects` are in new ones."""
+    """`made`: numbers of new bundles. `files`: every unacknowledged bundle, now in the folder. `objects` are in new ones.
+
+    `missing`: numbers of unacknowledged bundles whose file this host's disk has lost or changed.
+    """
 
     made: tuple[int, ...]
     files: tuple[Path, ...]
     objects: int
+    missing: tuple[int, ...] = ()
 
 
 class Collector:
@@ -80,8 +84,8 @@ class Collector:
                 self._write(number, entries)
                 made.append(number)
                 objects += len(entries)
-            files = tuple(self._copy_out(to))
-        return CollectReport(tuple(made), files, objects)
+            files, missing = self._copy_out(to)
+        return CollectReport(tuple(made), tuple(files), objects, tuple(missing))
 
     def _give_back_claims(self) -> None:
         with self._database.writing() as session:
@@ -192,30 +196,18 @@ class Collector:
             tombstones=tuple(Tombstone(Erased(grave.what), grave.ref) for grave in graves),
         )
 
-    def _copy_out(self, to: Path) -> Iterator[Path]:
+    def _copy_out(self, to: Path) -> tuple[list[Path], list[int]]:
+        files, missing = [], []
         with self._database.reading() as session:
             query = select(OutBundle).where(~OutBundle.acknowledged).order_by(OutBundle.number)
             bundles = [(row.number, row.file_sha256) for row in session.scalars(query) if row.file_sha256]
         with room_for("the folder for bundles"):
             to.mkdir(parents=True, exist_ok=True)
-            for number, sha256 in bundles:
+            for number, file_sha256 in bundles:
                 name = bundle_name(Direction.COLLECT, number)
-                if _hash_of(to / name) != sha256:
-                    write_whole(to / name, _pieces_of(self._outbox / name), mode=0o644)
-                yield to / name
-
-
-def _hash_of(path: Path) -> bytes | None:
-    try:
-        digest = hashlib.sha256()
-        for piece in _pieces_of(path):
-            digest.update(piece)
-    except OSError:
-        return None
-    return digest.digest()
-
-
-def _pieces_of(path: Path) -> Iterator[bytes]:
-    with path.open("rb", buffering=0) as file:
-        while piece := file.read(_PIECE):
-            yield piece
+                try:
+                    copy_to_stick(self._outbox / name, file_sha256, to)
+                    files.append(to / name)
+                except ChangedFileError:
+                    missing.append(number)
+        return files, missing

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
@@ -63,12 +63,14 @@ class Database:
         """
         if self.is_sqlite:
             with self.engine.connect() as connection:
-                for pragma in (
-                    "busy_timeout = 0",
-                    "wal_checkpoint(TRUNCATE)",
-                    f"busy_timeout = {1000 * _LOCK_SECONDS}",
-                ):
-                    connection.connection.cursor().execute(f"PRAGMA {pragma}")
+                cursor = connection.connection.cursor()
+                cursor.execute("PRAGMA busy_timeout = 0")
+                try:
+                    # What it cannot do now is no error of what was just written: the next call does it.
+                    with suppress(sqlite3.Error):
+                        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    cursor.execute(f"PRAGMA busy_timeout = {1000 * _LOCK_SECONDS}")
 
     def close(self) -> None:
         self.engine.dispose()

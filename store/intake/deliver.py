@@ -24,6 +24,7 @@ from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
 from store.intake.mailboxes import forget_old_graves
 from store.intake.tables import Grave, InBundle, Mailbox, OperatorNote, OutBundle, Reply, SubmittedObject
+from store.plain_files import open_plain
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Deliverer:
         """
         with exclusively(self._lock), room_for("the disk of the intake host"):
             try:
-                file = path.open("rb", buffering=0)
+                file = open_plain(path)
             except OSError as error:
                 raise UnreadableError(f"{path.name} cannot be read ({error.strerror})") from error
             with file:
@@ -114,6 +115,7 @@ class Deliverer:
             self._blobs.delete(blob_id)
         with self._database.reading() as session:
             sweep_outbox(self._outbox, session)
+        self._database.forget_log()
         return report
 
     def _rest_replies(self, bundle: BundleReader) -> None:

@@ -22,7 +22,7 @@ class BundleRefusedError(IntakeError):
 
 
 class RefusedSubmissionError(IntakeError):
-    """A submission cannot be taken at this moment: the source is told why. What arrived whole stays."""
+    """A submission, or a part of it, cannot be taken: the source is told why."""
 
 
 class IntakeClosedError(RefusedSubmissionError):
@@ -41,5 +41,13 @@ class TooLargeError(RefusedSubmissionError):
     """A file is larger than allowed."""
 
 
-class TooLongError(RefusedSubmissionError):
-    """A submission took longer than a day, or a message has too many characters."""
+class MessageTooLongError(RefusedSubmissionError):
+    """A message has too many characters."""
+
+
+class SubmissionTooLateError(RefusedSubmissionError):
+    """A submission ended later than the day after the one on which it began. Nothing of it stays."""
+
+
+class KeyRetiredError(RefusedSubmissionError):
+    """The key of a submission was told to be out of use while it came in. Nothing of it stays; sent again, it uses another."""

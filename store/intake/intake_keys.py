@@ -68,7 +68,7 @@ class IntakeKeys:
         return self._parse(encoded) if encoded else None
 
     def add(self, session: Session, untrusted_certificates: Sequence[bytes]) -> None:
-        """Verify certificates that follow the chain and keep them; those that are far in the past go."""
+        """Verify certificates that follow the chain and keep them; those before the one in use go."""
         certificates = [self._parse(encoded) for encoded in untrusted_certificates]
         epoch.extend(self.tip(session), certificates)
         session.add_all(IntakeKey(epoch=c.epoch, encoded=c.encoded) for c in certificates)

@@ -15,22 +15,24 @@ from sqlalchemy.orm import Session
 
 from crypto.card import LineCard
 from crypto.epoch import EpochCertificate
-from crypto.sealed_object import ID_LENGTH, Kind, ObjectHeader, seal_object
+from crypto.sealed_object import ID_LENGTH, Kind, ObjectHeader, seal_object, sealed_length
 from crypto.xwing import Recipient
 from store.intake.blobs import Blobs, BlobWriter, FloorWriter
 from store.intake.database import Database
 from store.intake.errors import (
     IntakeClosedError,
+    KeyRetiredError,
     MailboxErasedError,
     MailboxFullError,
+    MessageTooLongError,
     NoSpaceError,
     RefusedSubmissionError,
+    SubmissionTooLateError,
     TooLargeError,
-    TooLongError,
 )
 from store.intake.intake_keys import LONGEST_SUBMISSION_DAYS, IntakeKeys
 from store.intake.mailboxes import find_mailbox, keep_or_make_mailbox
-from store.intake.sealing import SealedFile, stored_size
+from store.intake.sealing import SealedFile
 from store.intake.settings import KIB, Settings
 from store.intake.tables import SubmittedObject
 
@@ -146,9 +148,9 @@ class Submission:
         self._parts: list[_Part] = []
 
     def add_message(self, text: str) -> None:
-        """Seal a message. TooLongError when it has too many characters; MailboxFullError, NoSpaceError."""
+        """Seal a message. MessageTooLongError when it has too many characters; MailboxFullError, NoSpaceError."""
         if len(text) > self._settings.message_characters:
-            raise TooLongError("the message has too many characters")
+            raise MessageTooLongError("the message has too many characters")
         header = self._header(Kind.MESSAGE, None)
         # Lone surrogates can't come from a browser; whoever sends them gets them replaced, not an error page.
         sealed = seal_object(self._certificate.recipient, header, text.encode("utf-8", "replace"))
@@ -167,10 +169,10 @@ class Submission:
         """Begin to seal a file; one at a time. MailboxFullError when there is no room even for an empty one."""
         name = untrusted_name.encode("utf-8", "replace").decode()[:_LONGEST_NAME]
         header = self._header(Kind.FILE, name)
-        room = self._room
+        room, length_with = self._room, sealed_length(header)
 
         def check_room(content_length: int) -> None:
-            if stored_size(header, content_length) > room:
+            if length_with(content_length) > room:
                 raise MailboxFullError("the mailbox is full")
 
         check_room(0)
@@ -184,14 +186,14 @@ class Submission:
     def commit(self) -> Receipt:
         """Keep all whole parts for which there is still room, in one transaction; the mailbox appears with the first.
 
-        What was committed meanwhile counts: MailboxFullError or IntakeClosedError when nothing fits any more. TooLongError
-        when the submission took more than a day, or a bundle has told that nothing comes in any more for its key: the
-        desk destroys keys on that promise. MailboxErasedError when the mailbox that it was for was erased
-        meanwhile, or another one took its place. Nothing remains after any of these.
+        What was committed meanwhile counts: MailboxFullError or IntakeClosedError when nothing fits any more.
+        SubmissionTooLateError when it took more than a day; KeyRetiredError when a bundle has told that nothing comes in
+        any more for its key: the desk destroys keys on that promise. MailboxErasedError when the mailbox that it was for
+        was erased meanwhile, or another one took its place. Nothing remains after any of these.
         """
         if self._today() > self._day + LONGEST_SUBMISSION_DAYS:
             self.abort()
-            raise TooLongError("the submission took longer than a day")
+            raise SubmissionTooLateError("the submission took longer than a day")
         if not self._parts:
             return Receipt(message=False, files=())
         try:
@@ -226,7 +228,7 @@ class Submission:
         """The one transaction. What it keeps, and why not all."""
         with self._database.writing() as session:
             if self._certificate.epoch < self._keys.told_floor(session):
-                raise TooLongError("the key to which the submission is sealed may be destroyed")
+                raise KeyRetiredError("the key to which the submission is sealed may be destroyed")
             author = self._author
             if not keep_or_make_mailbox(session, author.lookup, author.mailbox_ref, known=author.has_mailbox):
                 raise MailboxErasedError("the mailbox was erased while the submission came in")

@@ -57,29 +57,52 @@ def test_what_is_read_once_is_whole(tmp_path: Path) -> None:
 
 
 def test_work_beside_is_done_in_order_and_ends() -> None:
-    done: list[int] = []
-    beside = Beside(done.append, "work")
-    for number in range(100):
-        beside.put(number)
+    done: list[bytes | memoryview] = []
+    beside = Beside(done.extend, "work")
+    for piece in PIECES * 3:
+        beside.put(piece)
     beside.end()
-    assert done == list(range(100))
+    assert done == PIECES * 3
     beside.end()  # again is no error
+    beside.abandon()
+    assert done == PIECES * 3
 
 
 def test_an_error_beside_never_blocks_who_hands_over() -> None:
-    done: list[int] = []
+    works = 0
 
-    def work(number: int) -> None:
-        done.append(number)
-        raise ValueError("at 0")
+    def work(_: object) -> None:
+        nonlocal works
+        works += 1
+        raise ValueError("the first time")
 
-    def put_many(beside: Beside[int]) -> None:
-        for number in range(10_000):
-            beside.put(number)
+    def put_many(beside: Beside) -> None:
+        for _ in range(100):
+            beside.put(bytes(1 << 20))
 
     beside = Beside(work, "work")
-    with pytest.raises(ValueError, match="at 0"):
+    with pytest.raises(ValueError, match="the first time"):
         put_many(beside)
-    with pytest.raises(ValueError, match="at 0"):
+    with pytest.raises(ValueError, match="the first time"):
         beside.end()
-    assert done == [0]  # nothing after the error
+    beside.abandon()
+    assert works == 1  # nothing after the error
+
+
+def test_what_is_abandoned_is_not_done_and_raises_nothing() -> None:
+    done: list[object] = []
+
+    def work(pieces: object) -> None:
+        done.append(pieces)
+        raise MemoryError
+
+    before = threading.active_count()
+    beside = Beside(work, "work")
+    beside.put(b"less than what is handed over at once")
+    beside.abandon()
+    assert done == []
+    beside.put(bytes(2 << 20))
+    beside.put(b"x")
+    beside.abandon()
+    assert len(done) == 1
+    assert threading.active_count() == before

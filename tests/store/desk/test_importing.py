@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crypto.chain import ForkError, GapError
+from crypto.chain import ForkError, GapError, SkippedError
 from crypto.errors import CryptoError, ForgedError, WrongKeyError
 from crypto.manifest import ChainPosition, Direction, Erased, Tombstone
 from crypto.sealed_object import Kind, ObjectReader
@@ -135,7 +135,7 @@ def test_a_host_that_was_set_back_is_noticed_by_its_acknowledgement(desk: DeskPl
 
 
 def test_a_gap_is_held_named_and_taken_only_by_an_override_that_is_logged(desk: DeskPlace, host: PaperHost) -> None:
-    host.collect([host.message(PaperSource(), "lost on the way")])
+    early = host.collect([host.message(PaperSource(), "lost on the way")])
     late = host.collect([host.message(PaperSource(), "second")])
     with pytest.raises(GapError, match="bundle 1 is expected"):
         desk.importing.import_bundle(late)
@@ -145,6 +145,10 @@ def test_a_gap_is_held_named_and_taken_only_by_an_override_that_is_logged(desk: 
     assert len(desk.inbox.sources()) == 1
     assert any("never came" in note.text for note in desk.journal.alarms())
     assert any(finding.where == "chain" for finding in desk.verify())
+    alarms = len(desk.journal.alarms())
+    with pytest.raises(SkippedError, match="skipped over"):
+        desk.importing.import_bundle(early)  # nobody is at fault: no alarm
+    assert len(desk.journal.alarms()) == alarms
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,42 @@ def test_what_is_not_acknowledged_is_put_there_again_byte_for_byte(
     assert host.collector.collect(tmp_path / "third stick").files == ()
 
 
+@pytest.mark.parametrize("name", ["luwte-collect-000001.age", "luwte-collect-000001.age.part"])
+def test_a_pipe_or_a_link_on_the_stick_holds_nobody_up(
+    host: IntakePlace, line: Line, name: str, tmp_path: Path
+) -> None:
+    submit(host, SOURCE, "one")
+    secret = tmp_path / "not for the stick"
+    secret.write_bytes(b"kept")
+    for make in (os.mkfifo, lambda path: path.symlink_to(secret)):
+        line.desk.stick.joinpath(name).unlink(missing_ok=True)
+        make(line.desk.stick / name)
+        (path,) = host.collector.collect(line.desk.stick).files
+        assert not path.is_symlink()
+        assert path.is_file()
+        path.unlink()
+    assert secret.read_bytes() == b"kept"
+
+
+def test_a_bundle_that_the_disk_lost_or_changed_is_named_and_the_others_leave(host: IntakePlace, line: Line) -> None:
+    submit(host, SOURCE, "one")
+    (first,) = host.collector.collect(line.desk.stick).files
+    first.unlink()
+    submit(host, SOURCE, "two")
+    kept = line.state / "outbox" / first.name
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:-1] + b"x")
+    report = host.collector.collect(line.desk.stick)
+    assert (report.made, report.missing) == ((2,), (1,))
+    assert [path.name for path in report.files] == ["luwte-collect-000002.age"]
+    assert not first.exists()
+    kept.unlink()
+    assert host.collector.collect(line.desk.stick).missing == (1,)
+    kept.write_bytes(whole)
+    assert host.collector.collect(line.desk.stick).missing == ()
+    assert first.read_bytes() == whole
+
+
 def test_a_bundle_that_the_courier_damaged_is_written_anew(host: IntakePlace, line: Line) -> None:
     submit(host, SOURCE, "one")
     (path,) = host.collector.collect(line.desk.stick).files

@@ -136,9 +136,13 @@ def test_what_is_no_bundle_is_refused(host: IntakePlace, line: Line, tmp_path: P
     folder = tmp_path / "folder"
     folder.mkdir()
     own = next((line.state / "outbox").iterdir())
-    for path in (garbage, own, Path("/dev/null")):
+    empty, pipe, link = tmp_path / "empty", tmp_path / "pipe", tmp_path / "link"
+    empty.touch()
+    os.mkfifo(pipe)
+    link.symlink_to(garbage)
+    for path in (garbage, own, empty):
         refused(line, host, path)
-    for path in (folder, tmp_path / "not there"):
+    for path in (folder, tmp_path / "not there", Path("/dev/null"), pipe, link):
         with pytest.raises(UnreadableError):
             host.deliverer.deliver(path)
 
@@ -174,7 +178,7 @@ def test_a_gap_that_is_accepted_is_noted_and_the_late_bundle_refused(host: Intak
     assert note[0] == line.clock.day
     assert "Bundle 3" in note[1]
     assert "missing" in note[1]
-    refused(line, host, late)
+    assert "skipped over" in str(refused(line, host, late))
     host.deliverer.deliver(line.desk.dispatch(answers(line, host, "next")))
     assert replies_at_host(host, SOURCE) == {"early": 1, "next": 1}
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from crypto.epoch import Standing
-from store.intake.errors import BundleRefusedError, IntakeClosedError, TooLongError
+from store.intake.errors import BundleRefusedError, IntakeClosedError, KeyRetiredError
 from store.intake.place import IntakePlace
 from store.intake.submissions import Submission
 from store.intake.tables import SubmittedObject
@@ -124,7 +124,7 @@ def test_what_is_sealed_below_a_floor_that_was_told_is_refused_and_leaves_nothin
     assert line.desk.take(host.collector.collect(line.desk.stick).files[0]).floor == 11
     line.clock.day -= 10
     kept = blob_ids(host)
-    with pytest.raises(TooLongError):
+    with pytest.raises(KeyRetiredError):
         on_its_way.commit()
     assert sealed_to(host) == []
     assert len(blob_ids(host)) == len(kept) - 1

@@ -9,17 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from crypto.sealed_object import Kind, ObjectHeader, seal_object
+from crypto.sealed_object import Kind, ObjectHeader, seal_object, sealed_length
 from store.intake.errors import (
     IntakeClosedError,
     MailboxFullError,
+    MessageTooLongError,
     NoSpaceError,
     RefusedSubmissionError,
     TooLargeError,
-    TooLongError,
 )
 from store.intake.place import IntakePlace
-from store.intake.sealing import stored_size
 from store.intake.settings import KIB, MIB
 from store.intake.submissions import Submission
 from tests.store.intake.conftest import Line, blob_ids, contents, rows_of
@@ -77,7 +76,7 @@ def test_a_file_is_refused_as_soon_as_it_is_too_large(host: IntakePlace, line: L
 def test_a_message_that_is_too_long_is_refused_and_the_files_are_kept(line: Line) -> None:
     host = line.open(message_characters=1_000)
     submission = begin(host)
-    with pytest.raises(TooLongError):
+    with pytest.raises(MessageTooLongError):
         submission.add_message("x" * 1_001)
     send_file(submission, "f", 10)
     submission.commit()
@@ -200,7 +199,7 @@ def test_empty_files_count_as_what_they_take_on_the_disk(line: Line) -> None:
 @pytest.mark.parametrize("name", ["f", "x" * 4_096])
 def test_what_a_file_takes_is_known_before_it_is_written(length: int, name: str) -> None:
     header = ObjectHeader(Kind.FILE, b"l" * 16, b"m" * 16, b"o" * 16, 1, b"s" * 16, 1, SOURCE.identity.recipient, name)
-    assert stored_size(header, length) == len(seal_object(SOURCE.identity.recipient, header, bytes(length)))
+    assert sealed_length(header)(length) == len(seal_object(SOURCE.identity.recipient, header, bytes(length)))
 
 
 @pytest.mark.parametrize(
@@ -242,7 +241,7 @@ def test_intake_closes_before_the_disk_is_full(sqlite_line: Line) -> None:
 
 
 def test_refusals_are_told_apart_from_faults() -> None:
-    for error in (IntakeClosedError, MailboxFullError, TooLargeError, TooLongError):
+    for error in (IntakeClosedError, MailboxFullError, TooLargeError, MessageTooLongError):
         assert issubclass(error, RefusedSubmissionError)
     assert not issubclass(NoSpaceError, RefusedSubmissionError)
 

@@ -12,7 +12,7 @@ from crypto.sealed_object import Kind
 from deploy.intake_server import serve
 from store.clock import SECONDS_A_DAY
 from store.files import LockedError, exclusively
-from store.intake.errors import MailboxErasedError, TooLongError
+from store.intake.errors import MailboxErasedError, SubmissionTooLateError
 from store.intake.place import IntakePlace
 from store.intake.submissions import Submission
 from store.intake.tables import Mailbox
@@ -213,7 +213,7 @@ def test_a_submission_that_took_longer_than_a_day_is_refused_and_leaves_nothing(
     submission = begin(host)
     submission.add_message("x")
     line.clock.day += 2
-    with pytest.raises(TooLongError):
+    with pytest.raises(SubmissionTooLateError):
         submission.commit()
     assert rows_of(host, "submitted_object") == [] == rows_of(host, "mailbox")
     assert blob_ids(host) == set()
