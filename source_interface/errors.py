@@ -17,14 +17,12 @@ class QuietFlask(Flask):
         kind, _, trace = exc_info
         frames = reversed(traceback.extract_tb(trace))
         places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in frames)
-        default_handler.setFormatter(
-            logging.Formatter("%(levelname)s: %(message)s")
-        )  # no time, which may be a source's
         self.logger.error("fault: %s at %s", kind.__name__ if kind else "none", places)
 
 
 def register(app: Flask) -> None:
-    """Answer every error with a page that echoes nothing."""
+    """Answer every error with a page that echoes nothing, and log it without a time, which may be a source's."""
+    default_handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> tuple[str, int]:

@@ -43,8 +43,8 @@ def create_app(
     """
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_FORM, MAX_FORM_MEMORY_SIZE=LARGEST_FORM, MAX_FORM_PARTS=50)
-    clock, notices = clock or SystemClock(), Notices()
-    holder = DeskHolder(state, clock, seconds=seconds, test_profile=test_profile, forget=notices.clear)
+    notices = Notices()
+    holder = DeskHolder(state, clock or SystemClock(), seconds=seconds, test_profile=test_profile, forget=notices.clear)
     keeper = Gatekeeper(port, open_token)
     app.extensions[KEY] = DeskState(
         gatekeeper=keeper,
@@ -53,7 +53,6 @@ def create_app(
         notices=notices,
         drafts=Drafts(),
         taken_in=TakenIn(),
-        clock=clock,
         carry_folder=carry_folder,
         save_folder=save_folder,
     )

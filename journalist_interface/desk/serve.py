@@ -27,7 +27,7 @@ def serve(app: Flask, port: int, ready: Callable[[], object] = lambda: None) -> 
     OSError when the port is taken; `ready` is called once it is ours.
     """
     state: DeskState = app.extensions[KEY]
-    server = create_server(app, **settings(port))
+    server = create_server(app, **settings(port, raise_file_limit() - _OWN_FILES))
     refuse_connections()
     ready()
     ended = threading.Event()
@@ -40,17 +40,14 @@ def serve(app: Flask, port: int, ready: Callable[[], object] = lambda: None) -> 
         server.close()
 
 
-def settings(port: int) -> dict[str, Any]:
-    """Waitress's settings. Forms and pages stay in memory: beyond its own limits it would put them into files.
-
-    Raises this process's limit of open files, so that it is not the connections' limit.
-    """
+def settings(port: int, connections: int) -> dict[str, Any]:
+    """Waitress's settings. Forms and pages stay in memory: beyond its own limits it would put them into files."""
     return {
         "host": ADDRESS,
         "port": port,
         "threads": THREADS,
         # Any local user can open connections and leave them idle: many fit, and none stays.
-        "connection_limit": _room_for_connections(),
+        "connection_limit": connections,
         "channel_timeout": IDLE_CONNECTION,
         "cleanup_interval": 1,
         "asyncore_use_poll": True,  # select knows no more than 1,024 files
@@ -62,14 +59,14 @@ def settings(port: int) -> dict[str, Any]:
     }
 
 
-def _room_for_connections() -> int:
-    """As many connections as this process may have files open, less those that the desk needs itself."""
+def raise_file_limit() -> int:
+    """Let this process open enough files for all connections, as far as it may. How many it may open now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_CONNECTIONS + _OWN_FILES
     wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return max(wanted - _OWN_FILES, 100)
+    return max(wanted, _OWN_FILES + 100)
 
 
 def _watch(state: DeskState, ended: threading.Event) -> None:

@@ -9,7 +9,6 @@ from flask import current_app, g
 from journalist_interface.desk.gatekeeper import Gatekeeper
 from journalist_interface.desk.holder import DeskHolder
 from journalist_interface.desk.memory import Drafts, Notices, OneTimeForms, TakenIn
-from store.clock import Clock
 from store.desk.place import DeskPlace
 
 KEY: Final = "luwte-desk"
@@ -25,7 +24,6 @@ class DeskState:
     notices: Notices
     drafts: Drafts
     taken_in: TakenIn
-    clock: Clock
     carry_folder: Path
     save_folder: Path
 

@@ -46,7 +46,7 @@ class EpochKeys:
             last = connection.execute(select(func.max(EpochRow.epoch), func.max(EpochRow.day))).one()
             destroyed = connection.scalar(select(func.count(EpochRow.destroyed_day))) or 0
         epoch, day = last[0] or 0, last[1] or 0
-        return EpochSupply(epoch, day, day - today(self._clock), epoch - destroyed, destroyed)
+        return EpochSupply(day, day - today(self._clock), epoch - destroyed, destroyed)
 
     def refill(self) -> int:
         """Make and certify keys until they reach 120 days ahead; returns how many were made."""

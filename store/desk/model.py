@@ -164,7 +164,6 @@ class Finding:
 class EpochSupply:
     """How the desk's intake keys stand: last certified day, keys that still exist, and keys destroyed."""
 
-    last_epoch: int
     last_day: int
     days_ahead: int
     kept: int

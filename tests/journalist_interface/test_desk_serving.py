@@ -64,7 +64,7 @@ def test_idle_connections_of_others_keep_nobody_out_and_are_closed(port: int) ->
 
 
 def test_forms_and_pages_are_never_put_into_temporary_files() -> None:
-    chosen = settings(1)
+    chosen = settings(1, 100)
     assert chosen["inbuf_overflow"] > chosen["max_request_body_size"]
     # A page of the longest conversation: 100 messages of 100,000 characters, each escaped as six at worst.
     assert chosen["outbuf_overflow"] > 100 * 100_000 * 6
