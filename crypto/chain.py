@@ -1,5 +1,6 @@
 """The rules by which a receiver places a bundle in its chain (docs/formats.md §6). Pure: no clock, no storage."""
 
+import re
 from collections.abc import Callable
 from enum import Enum
 
@@ -27,6 +28,11 @@ class GapError(ChainError):
         self.expected = expected
         self.found = found
 
+    @property
+    def missing(self) -> range:
+        """The numbers that have not arrived."""
+        return range(self.expected, self.found)
+
 
 class SkippedError(ChainError):
     """A bundle that comes after its gap was accepted. Nobody is at fault; what it holds is not taken in any more."""
@@ -36,6 +42,14 @@ class SkippedError(ChainError):
         self.number = number
 
 
+def read_gap(untrusted_text: str) -> range:
+    """`4` or `4-6` as numbers of bundles. ValueError when it is something else."""
+    match = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", untrusted_text)
+    if match is None:
+        raise ValueError("the number of the missing bundle, or the first and the last: 4 or 4-6")
+    return range(int(match[1]), int(match[2] or match[1]) + 1)
+
+
 class Placement(Enum):
     """Where a bundle stands."""
 
@@ -43,18 +57,20 @@ class Placement(Enum):
     PAST = "one that was taken in before, if it is the same"
 
 
-def place(tip: ChainPosition, manifest: Manifest, *, accept_gap: bool = False) -> Placement:
+def place(tip: ChainPosition, manifest: Manifest, *, accept_gap: range | None = None) -> Placement:
     """Place a verified manifest after `tip`. Raises ForkError or GapError.
 
     PAST obliges the caller to compare the bundle with the one it has for that number (`same_as_before`).
-    `accept_gap` takes a bundle that comes too early; the caller must log it.
+    `accept_gap` are the missing numbers that somebody has given up for lost: a bundle that comes exactly so much too early
+    is taken. The caller must log it. Bound to the numbers, consent given for one bundle opens no way for another.
     """
     if manifest.number <= tip.number:
         return Placement.PAST
     if manifest.number > tip.number + 1:
-        if accept_gap:
+        gap = GapError(tip.number + 1, manifest.number)
+        if gap.missing == accept_gap:
             return Placement.NEXT
-        raise GapError(tip.number + 1, manifest.number)
+        raise gap
     if manifest.previous != tip.sha256:
         raise ForkError(tip.number)
     return Placement.NEXT

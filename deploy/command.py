@@ -9,6 +9,8 @@ from typing import NoReturn
 
 import click
 
+from crypto.chain import read_gap
+
 REFUSED = 3  # a bundle or card was refused; nothing was changed
 
 STATE = click.option(
@@ -16,6 +18,21 @@ STATE = click.option(
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
     help="The folder in which this place keeps everything.",
+)
+
+
+def _read_gap(_: click.Context, __: click.Parameter, value: str | None) -> range | None:
+    try:
+        return read_gap(value) if value is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+ACCEPT_GAP = click.option(
+    "--accept-gap",
+    metavar="N",
+    callback=_read_gap,
+    help="Take it in although bundle N (or 4-6) is lost for ever. This is noted.",
 )
 
 

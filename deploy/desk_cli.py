@@ -10,7 +10,17 @@ import click
 
 from crypto.chain import ForkError
 from crypto.errors import CryptoError
-from deploy.command import REFUSED, STATE, count, fail, read_card, sentences, show_fingerprint, warn_of_missing
+from deploy.command import (
+    ACCEPT_GAP,
+    REFUSED,
+    STATE,
+    count,
+    fail,
+    read_card,
+    sentences,
+    show_fingerprint,
+    warn_of_missing,
+)
 from store.desk import passphrases, vault
 from store.desk.errors import DeskError, PairingError
 from store.desk.place import DeskPlace
@@ -101,9 +111,9 @@ def serve(state: Path, port: int, stick: Path | None, save_to: Path | None, link
 @main.command("import")
 @STATE
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--accept-gap", is_flag=True, help="Take it in although earlier bundles are missing. This is noted.")
+@ACCEPT_GAP
 @PASSPHRASE_FILE
-def import_(state: Path, file: Path, accept_gap: bool, passphrase_file: TextIO | None) -> None:
+def import_(state: Path, file: Path, accept_gap: range | None, passphrase_file: TextIO | None) -> None:
     """Take in a collect bundle from the intake host.
 
     A bundle that is damaged, forged or out of order is refused by name and changes nothing (exit code 3).

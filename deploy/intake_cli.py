@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from crypto.epoch import EpochChoice, Standing
-from deploy.command import STATE, count, read_card, sentences, show_fingerprint, warn_of_missing
+from deploy.command import ACCEPT_GAP, STATE, count, read_card, sentences, show_fingerprint, warn_of_missing
 from deploy.intake_config import ConfigurationError, load_configuration
 from store.files import LockedError
 from store.intake.errors import BundleRefusedError, IntakeError
@@ -85,8 +85,8 @@ def collect(state: Path, to: Path) -> None:
 @main.command()
 @STATE
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--accept-gap", is_flag=True, help="Take it in although earlier bundles are missing. This is noted.")
-def deliver(state: Path, file: Path, accept_gap: bool) -> None:
+@ACCEPT_GAP
+def deliver(state: Path, file: Path, accept_gap: range | None) -> None:
     """Take in a dispatch bundle from the desk: replies, intake keys, acknowledgements.
 
     A bundle that is damaged, forged or out of order is refused by name and changes nothing (exit code 3).

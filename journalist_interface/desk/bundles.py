@@ -9,7 +9,7 @@ from typing import Final
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crypto.chain import ForkError, GapError
+from crypto.chain import ForkError, GapError, read_gap
 from crypto.errors import CryptoError
 from journalist_interface.desk.memory import TakenIn
 from journalist_interface.desk.state import desk, place
@@ -75,11 +75,14 @@ def import_bundle() -> ResponseReturnValue:
     # Only a name that is in the list right now is ever made a path.
     if name not in {bundle.name for bundle in look(folder, desk().taken_in).found}:
         return _page("That bundle is not in the folder any more."), 422
-    accept_gap = request.form.get("accept_gap") == "yes"
+    try:
+        accept_gap = read_gap(request.form["accept_gap"]) if "accept_gap" in request.form else None
+    except ValueError:
+        return _page("That form was not understood. Nothing was taken in."), 422
     try:
         report = place().importing.import_bundle(folder / name, accept_gap=accept_gap)
     except GapError as error:
-        return _page(gap_in=name, gap=sentence(str(error))), 409
+        return _page(gap_in=name, gap=error), 409
     except ForkError as error:
         return _page(f"{name}: {sentence(str(error))} Carry nothing more and tell whoever keeps the line."), 409
     except CryptoError as error:
@@ -128,7 +131,6 @@ def _details(report: ImportReport) -> list[str]:
         (report.damaged, "object could not be opened", "objects could not be opened"),
         (report.doubles, "object was here already", "objects were here already"),
         (report.replies_taken_in, "reply is at the intake host now", "replies are at the intake host now"),
-        (report.replies_erased, "reply was erased by its source", "replies were erased by their sources"),
         (report.mailboxes_closed, "mailbox was closed by its source", "mailboxes were closed by their sources"),
         (report.keys_destroyed, "old intake key was destroyed", "old intake keys were destroyed"),
     ]
@@ -138,7 +140,7 @@ def _details(report: ImportReport) -> list[str]:
     return [*report.alarms, *details]
 
 
-def _page(problem: str | None = None, *, gap_in: str | None = None, gap: str | None = None) -> str:
+def _page(problem: str | None = None, *, gap_in: str | None = None, gap: GapError | None = None) -> str:
     here = place()
     return render_template(
         "carry.html",

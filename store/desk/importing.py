@@ -55,8 +55,8 @@ class Importer:
         self._epochs = epochs
         self._line_keys = line_keys
 
-    def import_bundle(self, path: Path, *, accept_gap: bool = False) -> ImportReport:
-        """Take in one bundle file; `accept_gap` takes it though earlier ones are missing, which is logged.
+    def import_bundle(self, path: Path, *, accept_gap: range | None = None) -> ImportReport:
+        """Take in one bundle file; `accept_gap` names the missing ones that are given up for lost, which is logged.
 
         Raises a CryptoError and changes nothing when the bundle is refused: TruncatedError, MalformedError, ForgedError,
         WrongKeyError for damage and forgery; GapError when an earlier bundle is missing; ForkError, an alarm that also
@@ -76,7 +76,7 @@ class Importer:
                 with suppress(OSError, DeskError):
                     self._work.sweep()
 
-    def _import(self, path: Path, keys: LineKeys, *, accept_gap: bool) -> ImportReport:
+    def _import(self, path: Path, keys: LineKeys, *, accept_gap: range | None) -> ImportReport:
         try:
             untrusted_file = open_plain(path)
         except OSError as error:
@@ -88,7 +88,7 @@ class Importer:
                 return ImportReport(reader.manifest.number, already_had=True)
             return self._take(reader, keys.line, gap)
 
-    def _place(self, reader: BundleReader, *, accept_gap: bool) -> range | None:
+    def _place(self, reader: BundleReader, *, accept_gap: range | None) -> range | None:
         """The numbers that are skipped over, none as a rule; or None for a bundle that was taken in before."""
         manifest = reader.manifest
         with self._database.reading() as connection:
@@ -118,7 +118,6 @@ class Importer:
             damaged=tally.damaged,
             doubles=tally.doubles,
             new_sources=tally.new_sources,
-            replies_erased=settled.replies_erased,
             mailboxes_closed=settled.mailboxes_closed,
             replies_taken_in=settled.replies_taken_in,
             gap=(gap[0], gap[-1]) if gap else None,

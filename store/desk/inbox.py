@@ -197,7 +197,7 @@ def _entries() -> Select[*tuple[Any, ...]]:
             *(EntryRow.id, EntryRow.kind, EntryRow.batch, EntryRow.day, EntryRow.unread, EntryRow.other_key),
             *(EntryRow.submission, TextRow.text, DamageRow.reason, FileRow.size, FileRow.file_type),
             func.coalesce(FileRow.untrusted_name, "").label("untrusted_name"),
-            *(ReplyRow.state, ReplyRow.bundle, ReplyRow.erased, ReplyRow.withdrawn),
+            *(ReplyRow.state, ReplyRow.bundle, ReplyRow.withdrawn),
         )
         .outerjoin(TextRow, TextRow.entry_id == EntryRow.id)
         .outerjoin(FileRow, FileRow.entry_id == EntryRow.id)
@@ -251,4 +251,4 @@ def _file(row: Any) -> FileInfo:
 
 
 def _reply(row: Any) -> ReplyInfo:
-    return ReplyInfo(ReplyState(row.state), row.bundle, erased=row.erased, withdrawn=row.withdrawn)
+    return ReplyInfo(ReplyState(row.state), row.bundle, withdrawn=row.withdrawn)

@@ -14,7 +14,6 @@ from store.desk.tables import CollectRow, DispatchRow, EntryRow, ReplyRow, Sourc
 class Settled:
     """What changed by a manifest."""
 
-    replies_erased: int = 0
     mailboxes_closed: int = 0
     replies_taken_in: int = 0
     alarms: list[str] = field(default_factory=list)
@@ -32,7 +31,6 @@ def settle(connection: Connection, manifest: Manifest, sha256: bytes, gap: range
         )
         settled.alarms.append(words)
         write_note(connection, day, Severity.ALARM, words)
-    gapless_before = connection.scalar(select(func.count()).where(~CollectRow.gapless)) == 0
     connection.execute(
         insert(CollectRow).values(
             number=manifest.number,
@@ -40,7 +38,6 @@ def settle(connection: Connection, manifest: Manifest, sha256: bytes, gap: range
             day=manifest.day,
             epoch=manifest.epoch,
             floor=manifest.floor,
-            gapless=gapless_before and not gap,
             content=bool(manifest.objects or manifest.tombstones),
         )
     )
@@ -48,12 +45,9 @@ def settle(connection: Connection, manifest: Manifest, sha256: bytes, gap: range
 
 
 def _bury(connection: Connection, manifest: Manifest, day: int, settled: Settled) -> None:
+    # A host tells nothing of a reply that its source erased; from one that did, it would not be shown to anybody either.
     for tombstone in manifest.tombstones:
-        if tombstone.what is Erased.REPLY:
-            entry = select(EntryRow.id).where(EntryRow.object_id == tombstone.ref, EntryRow.kind == "reply")
-            erase = update(ReplyRow).where(ReplyRow.entry_id.in_(entry), ~ReplyRow.erased).values(erased=True)
-            settled.replies_erased += connection.execute(erase).rowcount
-        else:
+        if tombstone.what is Erased.MAILBOX:
             settled.mailboxes_closed += _close(connection, tombstone.ref, day)
 
 

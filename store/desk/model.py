@@ -47,11 +47,10 @@ class FileInfo:
 
 @dataclass(frozen=True)
 class ReplyInfo:
-    """`bundle` is the number of the dispatch bundle that carries it. `erased` says that the source erased it."""
+    """`bundle` is the number of the dispatch bundle that carries it. Nothing tells whether it was read or erased."""
 
     state: ReplyState
     bundle: int | None
-    erased: bool
     withdrawn: bool
 
 
@@ -132,7 +131,6 @@ class ImportReport:
     damaged: int = 0
     doubles: int = 0
     new_sources: int = 0
-    replies_erased: int = 0
     mailboxes_closed: int = 0
     replies_taken_in: int = 0
     keys_destroyed: int = 0

@@ -37,9 +37,7 @@ class Replies:
             entry_id = self._add(connection, source_id)
             connection.execute(insert(TextRow).values(entry_id=entry_id, text=text))
             connection.execute(
-                insert(ReplyRow).values(
-                    entry_id=entry_id, state=str(ReplyState.QUEUED), bundle=None, erased=False, withdrawn=False
-                )
+                insert(ReplyRow).values(entry_id=entry_id, state=str(ReplyState.QUEUED), bundle=None, withdrawn=False)
             )
         return entry_id
 
@@ -59,7 +57,7 @@ class Replies:
             if row.state in (ReplyState.QUEUED, ReplyState.CANCELLED):
                 connection.execute(delete(EntryRow).where(EntryRow.id == entry_id))
                 return
-            marked = update(ReplyRow).where(ReplyRow.entry_id == entry_id, ~ReplyRow.withdrawn, ~ReplyRow.erased)
+            marked = update(ReplyRow).where(ReplyRow.entry_id == entry_id, ~ReplyRow.withdrawn)
             if connection.execute(marked.values(withdrawn=True)).rowcount:
                 connection.execute(insert(TombstoneRow).values(what=str(Erased.REPLY), ref=row.object_id, bundle=None))
 

@@ -107,7 +107,6 @@ class ReplyRow(Base):
     entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id", ondelete="CASCADE"), primary_key=True)
     state: Mapped[str] = mapped_column(index=True)
     bundle: Mapped[int | None] = mapped_column(index=True)
-    erased: Mapped[bool]
     withdrawn: Mapped[bool]
 
 
@@ -123,7 +122,7 @@ class EpochRow(Base):
 
 
 class CollectRow(Base):
-    """A collect bundle that was taken in. `gapless`: so were all before it. `content`: the host can delete something."""
+    """A collect bundle that was taken in. `content`: the host can delete something."""
 
     __tablename__ = "collected"
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -131,7 +130,6 @@ class CollectRow(Base):
     day: Mapped[int]
     epoch: Mapped[int]
     floor: Mapped[int]
-    gapless: Mapped[bool]
     content: Mapped[bool]
 
 

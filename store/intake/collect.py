@@ -26,6 +26,7 @@ from crypto.manifest import (
 )
 from crypto.sealed_object import Kind
 from store.files import exclusively, write_whole
+from store.intake.acknowledged import delete_acknowledged
 from store.intake.blobs import Blobs, MissingBlobError
 from store.intake.bundles import bundle_name, room_for, sweep_outbox, taken_in
 from store.intake.database import Database
@@ -77,6 +78,7 @@ class Collector:
         """
         with exclusively(self._lock):
             self._give_back_claims()
+            delete_acknowledged(self._database, self._blobs)
             self._intake_keys.current()
             made, objects = [], 0
             while (claim := self._claim()) is not None:
@@ -193,7 +195,7 @@ class Collector:
             epoch=self._intake_keys.high_water(session),
             floor=floor,
             objects=tuple(entries),
-            tombstones=tuple(Tombstone(Erased(grave.what), grave.ref) for grave in graves),
+            tombstones=tuple(Tombstone(Erased.MAILBOX, grave.ref) for grave in graves),
         )
 
     def _copy_out(self, to: Path) -> tuple[list[Path], list[int]]:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import delete, select, update
@@ -16,6 +16,7 @@ from crypto.errors import CryptoError, MalformedError
 from crypto.manifest import Direction, Erased, Manifest
 from crypto.sealed_object import Kind
 from store.files import exclusively
+from store.intake.acknowledged import delete_acknowledged
 from store.intake.blobs import Blobs
 from store.intake.bundles import made_hash, room_for, sweep_outbox, taken_in
 from store.intake.database import Database
@@ -69,13 +70,14 @@ class Deliverer:
         self._database, self._blobs, self._keys, self._intake_keys = database, blobs, keys, intake_keys
         self._line, self._today = line, today
 
-    def deliver(self, path: Path, *, accept_gap: bool = False) -> DeliverReport:
+    def deliver(self, path: Path, *, accept_gap: range | None = None) -> DeliverReport:
         """Take in one dispatch bundle. Repeating it, or being killed in it, loses and doubles nothing.
 
         Raises BundleRefusedError (damaged, forged, of another line, a fork, a gap) and changes nothing; UnreadableError;
-        LockedError; NoSpaceError. `accept_gap` takes a bundle that comes too early and notes it.
+        LockedError; NoSpaceError. `accept_gap` names the missing bundles that are given up for lost; that is noted.
         """
         with exclusively(self._lock), room_for("the disk of the intake host"):
+            delete_acknowledged(self._database, self._blobs)
             try:
                 file = open_plain(path)
             except OSError as error:
@@ -86,7 +88,7 @@ class Deliverer:
                 except CryptoError as error:
                     raise BundleRefusedError(f"{path.name} was not taken in: {error}") from error
 
-    def _take_in(self, reader: _StickReader, *, accept_gap: bool) -> DeliverReport:
+    def _take_in(self, reader: _StickReader, *, accept_gap: range | None) -> DeliverReport:
         bundle = open_bundle(
             self._keys.identity, self._line.verify_key, reader, line=self._line.line, direction=Direction.DISPATCH
         )
@@ -108,15 +110,23 @@ class Deliverer:
             with self._database.writing() as session:
                 report, gone = self._commit(session, bundle, gap=manifest.number - tip.number > 1)
         except BaseException:
-            for entry in manifest.objects:
-                self._blobs.delete(entry.object_id)
+            self._take_back(manifest)
             raise
         for blob_id in gone:
             self._blobs.delete(blob_id)
+        report = replace(report, deleted=delete_acknowledged(self._database, self._blobs))
         with self._database.reading() as session:
             sweep_outbox(self._outbox, session)
         self._database.forget_log()
         return report
+
+    def _take_back(self, manifest: Manifest) -> None:
+        """Delete what was put to rest, unless it is known after all: the error may have come after the commit."""
+        with self._database.reading() as session:
+            if session.get(InBundle, manifest.number) is not None:
+                return
+        for entry in manifest.objects:
+            self._blobs.delete(entry.object_id)
 
     def _rest_replies(self, bundle: BundleReader) -> None:
         for entry, pieces in bundle.objects():
@@ -137,7 +147,7 @@ class Deliverer:
         self._intake_keys.add(session, manifest.certificates)
         gone = self._add_replies(session, manifest)
         gone += _apply_tombstones(session, manifest, self._today())
-        deleted = _forget_acknowledged(session, manifest.acknowledged.number, self._today())
+        _acknowledge(session, manifest.acknowledged.number, self._today())
         if gap:
             text = f"Bundle {manifest.number} from the desk was taken in although bundles before it are missing."
             session.add(OperatorNote(day=self._today(), text=text))
@@ -148,9 +158,8 @@ class Deliverer:
             replies=len(manifest.objects),
             intake_keys=len(manifest.certificates),
             acknowledged=manifest.acknowledged.number,
-            deleted=len(deleted),
         )
-        return report, gone + deleted
+        return report, gone
 
     def _add_replies(self, session: Session, manifest: Manifest) -> list[bytes]:
         """Replies to a mailbox that the source has erased are not kept."""
@@ -197,17 +206,11 @@ def _remove_mailbox(session: Session, ref: bytes, today: int) -> None:
     unseen = select(SubmittedObject.object_id).filter_by(mailbox_ref=ref, bundle=None).limit(1)
     if mailbox is not None and session.scalar(unseen) is None:
         session.delete(mailbox)
-        session.add(Grave(ref=ref, what=str(Erased.MAILBOX), bundle=0, day=today))
+        session.add(Grave(ref=ref, bundle=0, day=today))
 
 
-def _forget_acknowledged(session: Session, number: int, today: int) -> list[bytes]:
-    """Delete the rows of what the desk has, and only that; mailboxes' graves two days later. Returns the blobs to delete."""
-    held = SubmittedObject.bundle <= number
-    blob_ids = list(session.scalars(select(SubmittedObject.object_id).where(held)))
-    session.execute(delete(SubmittedObject).where(held))
-    told = (Grave.bundle <= number, Grave.day.is_(None))
-    session.execute(delete(Grave).where(*told, Grave.what != str(Erased.MAILBOX)))
-    session.execute(update(Grave).where(*told).values(day=today))
+def _acknowledge(session: Session, number: int, today: int) -> None:
+    """The desk has everything up to this bundle; mailboxes' graves that it was told go two days later."""
+    session.execute(update(Grave).where(Grave.bundle <= number, Grave.day.is_(None)).values(day=today))
     forget_old_graves(session, today)
     session.execute(update(OutBundle).where(OutBundle.number <= number).values(acknowledged=True))
-    return blob_ids

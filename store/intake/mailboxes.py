@@ -6,7 +6,6 @@ from typing import Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from crypto.manifest import Erased
 from crypto.sealed_object import ID_LENGTH
 from store.intake.database import Database, add_if_absent
 from store.intake.tables import Grave, Mailbox
@@ -45,8 +44,8 @@ def keep_or_make_mailbox(session: Session, lookup: bytes, ref: bytes, *, known: 
 
 
 def forget_old_graves(session: Session, today: int) -> None:
-    """Those of mailboxes that no upload can bring back any more."""
-    session.execute(delete(Grave).where(Grave.what == str(Erased.MAILBOX), Grave.day <= today - _GRAVE_DAYS))
+    """Of mailboxes that no upload can bring back any more."""
+    session.execute(delete(Grave).where(Grave.day <= today - _GRAVE_DAYS))
 
 
 def _hold_mailbox(session: Session, lookup: bytes) -> bytes | None:

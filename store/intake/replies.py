@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from crypto.manifest import Erased
 from store.intake.blobs import Blobs
 from store.intake.database import Database
 from store.intake.tables import Grave, Mailbox, Reply, SubmittedObject
@@ -20,7 +19,8 @@ class StoredReply:
 
 
 class Replies:
-    """A mailbox's replies, and erasing. What is erased here is told to the desk by a tombstone."""
+    """A mailbox's replies, and erasing. Only that a mailbox was erased is told to the desk, which else would answer it: that a
+    reply was erased would tell that its source came back."""
 
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database, self._blobs = database, blobs
@@ -46,7 +46,6 @@ class Replies:
             if reply is None or reply.mailbox_ref != mailbox_ref:
                 return False
             session.delete(reply)
-            _bury(session, Erased.REPLY, reply_id)
         self._forget([reply_id])
         return True
 
@@ -54,8 +53,6 @@ class Replies:
         """Erase every reply of this mailbox; how many there were."""
         with self._database.writing() as session:
             reply_ids = _erase_replies(session, mailbox_ref)
-            for reply_id in reply_ids:
-                _bury(session, Erased.REPLY, reply_id)
         self._forget(reply_ids)
         return len(reply_ids)
 
@@ -65,7 +62,7 @@ class Replies:
             blob_ids = _erase_replies(session, mailbox_ref)
             # First the mailbox: that waits for a submission that is being committed to it, which then goes too.
             if session.execute(delete(Mailbox).filter_by(ref=mailbox_ref)).rowcount:  # type: ignore[attr-defined]  # CursorResult
-                _bury(session, Erased.MAILBOX, mailbox_ref)
+                session.merge(Grave(ref=mailbox_ref, bundle=None))
             # What was deleted is asked of the deletion itself: a collection may claim some of it at this moment.
             withdrawn = delete(SubmittedObject).filter_by(mailbox_ref=mailbox_ref, bundle=None)
             blob_ids += session.scalars(withdrawn.returning(SubmittedObject.object_id))
@@ -79,7 +76,3 @@ class Replies:
 
 def _erase_replies(session: Session, mailbox_ref: bytes) -> list[bytes]:
     return list(session.scalars(delete(Reply).filter_by(mailbox_ref=mailbox_ref).returning(Reply.reply_id)))
-
-
-def _bury(session: Session, what: Erased, ref: bytes) -> None:
-    session.merge(Grave(ref=ref, what=str(what), bundle=None))

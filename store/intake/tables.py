@@ -50,7 +50,7 @@ class Reply(Base):
 
 
 class Grave(Base):
-    """A tombstone until the desk has acknowledged it; a mailbox's stays until no upload can bring it back.
+    """Of an erased mailbox: its tombstone, which stays until no upload can bring the mailbox back.
 
     `bundle` is the collect bundle that tells it, 0 when the desk itself erased it. `day` is that of the acknowledgement.
     """
@@ -58,7 +58,6 @@ class Grave(Base):
     __tablename__ = "grave"
     __table_args__ = UNORDERED
     ref: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
-    what: Mapped[str] = mapped_column(String(16))
     bundle: Mapped[int | None] = mapped_column(Integer)
     day: Mapped[int | None] = mapped_column(Integer)
 

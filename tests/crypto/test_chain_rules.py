@@ -51,8 +51,8 @@ class BundleChain(RuleBasedStateMachine):
         self.tip = data.draw(st.sampled_from([ChainPosition(manifest.number, sha256), ChainPosition.beginning()]))
 
     @precondition(lambda self: self.made)
-    @rule(data=st.data(), accept_gap=st.booleans())
-    def carry(self, data: st.DataObject, accept_gap: bool) -> None:
+    @rule(data=st.data(), accept_gap=st.none() | st.builds(range, st.integers(1, 4), st.integers(2, 5)))
+    def carry(self, data: st.DataObject, accept_gap: range | None) -> None:
         manifest, sha256 = data.draw(st.sampled_from(self.made))
         tip, number = self.receiver_tip, manifest.number
         if number <= tip.number:
@@ -66,9 +66,9 @@ class BundleChain(RuleBasedStateMachine):
         elif number == tip.number + 1 and manifest.previous != tip.sha256:
             with pytest.raises(ForkError):
                 chain.place(tip, manifest, accept_gap=accept_gap)
-        elif number > tip.number + 1 and not accept_gap:
+        elif number > tip.number + 1 and accept_gap != range(tip.number + 1, number):
             with pytest.raises(GapError) as caught:
-                chain.place(tip, manifest)
+                chain.place(tip, manifest, accept_gap=accept_gap)
             assert (caught.value.expected, caught.value.found) == (tip.number + 1, number)
         else:
             assert chain.place(tip, manifest, accept_gap=accept_gap) is Placement.NEXT

@@ -62,10 +62,32 @@ def test_a_gap_is_named_held_and_skipped_only_when_ticked(host: Host, browser: D
     asking = next(form for form in page.forms if "accept_gap" in form.names)
     browser.post(asking.action, asking.fields)
     assert browser.status == 409, "not ticked"
-    page = browser.post(asking.action, asking.fields | {"accept_gap": "yes"})
+    page = browser.post(asking.action, asking.fields | {"accept_gap": "1-1"})
     assert browser.status == 200
     assert "skipped over" in page.text
     assert "found" in browser.get(next(link for link in browser.get("/").links if "/source/" in link)).text
+
+
+def test_a_stick_that_changes_while_it_is_asked_about_gets_no_other_bundle_in(host: Host, browser: DeskBrowser) -> None:
+    """Shown bundle 2 to be asked about, then the genuine bundle 4 under its name: what was not named is not skipped."""
+    bundles = []
+    for words in ("one", "two", "three", "four"):
+        host.submit(host.source(), words)
+        bundles.append(host.collect()[-1])
+    shown, swapped = bundles[1], bundles[3].read_bytes()
+    browser.get("/carry")
+    form = next(form for form in browser.get("/carry").forms if form.fields.get("bundle") == shown.name)
+    page = browser.post(form.action, form.fields)
+    asking = next(form for form in page.forms if "accept_gap" in form.names)
+    shown.write_bytes(swapped)
+    page = browser.post(asking.action, asking.fields | {"accept_gap": "1-1"})
+    assert browser.status == 409
+    assert "Bundles 1 to 3 are lost" in page.text
+    for nonsense in ("yes", "", "3-1", "1-", "1-1-1", "-1", "9" * 5_000):
+        browser.post(asking.action, asking.fields | {"accept_gap": nonsense})
+        assert browser.status in (409, 422), nonsense
+    shown.unlink()
+    assert "taken in with 1 message" in browser.send("/carry/import").text, "bundle 1 was never lost"
 
 
 @pytest.mark.parametrize(

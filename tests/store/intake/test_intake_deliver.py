@@ -3,10 +3,13 @@
 import errno
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
 import pytest
+from sqlalchemy.orm import Session
 
 from crypto.age import seal
 from crypto.bundle import LARGEST_MANIFEST
@@ -15,6 +18,7 @@ from crypto.manifest import ChainPosition, Direction
 from crypto.sealed_object import Kind
 from crypto.signed import SigningKey
 from crypto.xwing import Identity
+from store.intake.database import Database
 from store.intake.errors import BundleRefusedError, NoSpaceError, UnreadableError
 from store.intake.place import IntakePlace
 from tests.store.intake.conftest import Line, blob_ids, contents, mailbox, rows_of
@@ -52,7 +56,7 @@ def state_of(line: Line, host: IntakePlace) -> tuple[object, ...]:
     return contents(host), blob_ids(host), outbox
 
 
-def refused(line: Line, host: IntakePlace, path: Path, **how: bool) -> BundleRefusedError:
+def refused(line: Line, host: IntakePlace, path: Path, **how: range) -> BundleRefusedError:
     """The refusal; nothing has changed."""
     before = state_of(line, host)
     with pytest.raises(BundleRefusedError) as caught:
@@ -172,7 +176,7 @@ def test_a_gap_is_held_and_named(host: IntakePlace, line: Line) -> None:
 def test_a_gap_that_is_accepted_is_noted_and_the_late_bundle_refused(host: IntakePlace, line: Line) -> None:
     late = line.desk.dispatch(answers(line, host, "late"))
     early = line.desk.dispatch(answers(line, host, "early"))
-    report = host.deliverer.deliver(early, accept_gap=True)
+    report = host.deliverer.deliver(early, accept_gap=range(2, 3))
     assert (report.number, report.replies) == (3, 1)
     (note,) = host.status().notes
     assert note[0] == line.clock.day
@@ -184,9 +188,13 @@ def test_a_gap_that_is_accepted_is_noted_and_the_late_bundle_refused(host: Intak
 
 
 def test_accepting_gaps_accepts_nothing_else_and_notes_no_gap_where_none_is(host: IntakePlace, line: Line) -> None:
-    refused(line, host, line.desk.dispatch(previous=b"f" * 32, keep_tip=True), accept_gap=True)
-    refused(line, host, line.desk.dispatch(signing=SigningKey.generate(), number=9, keep_tip=True), accept_gap=True)
-    host.deliverer.deliver(line.desk.dispatch(), accept_gap=True)
+    refused(line, host, line.desk.dispatch(previous=b"f" * 32, keep_tip=True), accept_gap=range(2, 3))
+    refused(
+        line, host, line.desk.dispatch(signing=SigningKey.generate(), number=9, keep_tip=True), accept_gap=range(2, 9)
+    )
+    for wrong in (range(2, 8), range(3, 9), range(2, 10), range(0)):
+        refused(line, host, line.desk.dispatch(number=9, keep_tip=True), accept_gap=wrong)
+    host.deliverer.deliver(line.desk.dispatch(), accept_gap=range(2, 3))
     assert host.status().notes == ()
 
 
@@ -209,7 +217,46 @@ def test_an_acknowledgement_of_what_was_never_made_is_a_fork(
 ) -> None:
     error = refused(line, host, line.desk.dispatch(acknowledged=acknowledged, keep_tip=True))
     assert isinstance(error.__cause__, ForkError)
-    refused(line, host, line.desk.dispatch(acknowledged=acknowledged, number=9, keep_tip=True), accept_gap=True)
+    refused(line, host, line.desk.dispatch(acknowledged=acknowledged, number=9, keep_tip=True), accept_gap=range(2, 9))
+
+
+def test_ctrl_c_after_the_commit_takes_no_reply_back(
+    host: IntakePlace, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator's interrupt may arrive while the commit is on its way to disk: it has happened all the same."""
+    bundle = line.desk.dispatch(answers(line, host, "one", "two"))
+    writing = Database.writing
+
+    @contextmanager
+    def interrupted(database: Database) -> Iterator[Session]:
+        with writing(database) as session:
+            yield session
+        if rows_of(host, "in_bundle")[1:]:  # the one transaction, not one that puts a reply to rest
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Database, "writing", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        host.deliverer.deliver(bundle)
+    monkeypatch.undo()
+    assert replies_at_host(host, SOURCE) == {"one": 1, "two": 1}
+    assert host.deliverer.deliver(bundle).already_had
+    assert replies_at_host(host, SOURCE) == {"one": 1, "two": 1}
+
+
+@pytest.mark.parametrize("then", ["collect", "deliver the same", "deliver the next"])
+def test_what_a_kill_left_of_acknowledged_objects_goes_with_the_next_command(
+    host: IntakePlace, line: Line, then: str
+) -> None:
+    bundle = line.desk.dispatch()
+    with mock.patch.object(host.blobs, "delete", side_effect=[None, Crash]), pytest.raises(Crash):
+        host.deliverer.deliver(bundle)
+    assert blob_ids(host) != set()
+    if then == "collect":
+        assert host.collector.collect(line.desk.stick).files == ()
+    else:
+        host.deliverer.deliver(bundle if then == "deliver the same" else line.desk.dispatch())
+    assert blob_ids(host) == set()
+    assert rows_of(host, "submitted_object") == []
 
 
 def test_only_what_was_acknowledged_is_deleted(host: IntakePlace, line: Line) -> None:
@@ -292,7 +339,7 @@ STEPS = (
     "store.intake.deliver.BundleReader.finish",
     "store.intake.deliver.Deliverer._add_replies",
     "store.intake.deliver._apply_tombstones",
-    "store.intake.deliver._forget_acknowledged",
+    "store.intake.deliver._acknowledge",
     "store.intake.deliver.DeliverReport",
     "store.intake.deliver.sweep_outbox",
 )

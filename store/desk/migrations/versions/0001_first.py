@@ -79,7 +79,6 @@ def _conversations() -> None:
         sa.Column("entry_id", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("bundle", sa.Integer(), nullable=True),
-        sa.Column("erased", sa.Boolean(), nullable=False),
         sa.Column("withdrawn", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["entry_id"], ["entries.id"], name="fk_replies_entry_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("entry_id", name="pk_replies"),
@@ -96,7 +95,6 @@ def _chains() -> None:
         sa.Column("day", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("floor", sa.Integer(), nullable=False),
-        sa.Column("gapless", sa.Boolean(), nullable=False),
         sa.Column("content", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_collected"),
     )

@@ -37,7 +37,6 @@ def upgrade() -> None:
     op.create_table(
         "grave",
         sa.Column("ref", sa.LargeBinary(16), primary_key=True),
-        sa.Column("what", sa.String(16), nullable=False),
         sa.Column("bundle", sa.Integer),
         sa.Column("day", sa.Integer),
         sqlite_with_rowid=False,
