@@ -95,7 +95,10 @@ def parse(untrusted_typed: str) -> Codename:
         raise CodenameError("too long for a codename")
     spoken = _spoken(EFF_LARGE)
     folded = _fold(untrusted_typed)
-    found = _part("".join(folded), spoken)
+    letters = "".join(folded)
+    if len(letters) > LONGEST_TYPED:  # one character may stand for many letters
+        raise CodenameError("too long for a codename")
+    found = _part(letters, spoken)
     if found is None:
         raise _unknown(_join(folded, spoken), spoken)
     if len(found) != WORDS:
@@ -106,7 +109,7 @@ def parse(untrusted_typed: str) -> Codename:
 def _unknown(typed_words: list[str], spoken: Mapping[str, int]) -> UnknownWordError:
     """The first typed word that is no word of the list and not several of them."""
     word = next(word for word in typed_words if _part(word, spoken) is None)
-    nearest = difflib.get_close_matches(word, _words(EFF_LARGE).words, n=3, cutoff=0.6)
+    nearest = difflib.get_close_matches(word[:_LONGEST_NAMED], _words(EFF_LARGE).words, n=3, cutoff=0.6)
     return UnknownWordError(word[:_LONGEST_NAMED], tuple(nearest))
 
 
@@ -150,9 +153,12 @@ def _join(folded: list[str], spoken: Mapping[str, int]) -> list[str]:
 
 def _part(letters: str, spoken: Mapping[str, int]) -> list[str] | None:
     """Letters taken apart into words, or None. No word of the list begins another, so there is one way at most."""
+    longest = max(map(len, spoken))
     parts, start = [], 0
     for end in range(1, len(letters) + 1):
         if letters[start:end] in spoken:
             parts.append(letters[start:end])
             start = end
+        elif end - start > longest:
+            return None
     return parts if start == len(letters) else None

@@ -21,6 +21,7 @@ from deploy.command import (
     show_fingerprint,
     warn_of_missing,
 )
+from deploy.private_memory import keep_memory_private
 from store.desk import passphrases, vault
 from store.desk.errors import DeskError, PairingError
 from store.desk.place import DeskPlace
@@ -45,6 +46,7 @@ def main() -> None:
     The courier:  luwte-desk import --state DIR FILE
                   luwte-desk export --state DIR --to STICK
     """
+    keep_memory_private()
 
 
 @main.command()

@@ -10,6 +10,7 @@ import click
 from crypto.epoch import EpochChoice, Standing
 from deploy.command import ACCEPT_GAP, STATE, count, read_card, sentences, show_fingerprint, warn_of_missing
 from deploy.intake_config import ConfigurationError, load_configuration
+from deploy.private_memory import keep_memory_private
 from store.files import LockedError
 from store.intake.errors import BundleRefusedError, IntakeError
 from store.intake.place import IntakePlace
@@ -27,6 +28,7 @@ def main() -> None:
     The courier:  luwte-intake collect --state DIR --to STICK
                   luwte-intake deliver --state DIR FILE
     """
+    keep_memory_private()
 
 
 @main.command()

@@ -10,12 +10,14 @@ from typing import Final
 
 from flask import Request
 from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData, State
 
 _READ_BYTES: Final = 1 << 20  # smaller reads are several times slower through gunicorn
-_MOST_HELD_BYTES: Final = 2 * _READ_BYTES  # of what must be whole to be understood, such as a part's header
+_MOST_HELD_BYTES: Final = 2 * _READ_BYTES  # of what must be whole to be understood
+_MOST_HEADER_BYTES: Final = 256 * 1024  # of all parts' headers: taking them apart is slow
+_HEADER_END: Final = b"\r\n\r\n"  # all that a browser sends
 _MOST_PARTS: Final = 1_000
-_MOST_CUT_BYTES: Final = 64 << 20  # of a field that is too long, read and thrown away so that its answer is seen
+_MOST_CUT_BYTES: Final = 64 << 20  # of fields that are too long, read and thrown away so that the answer is seen
 
 
 class BrokenConnectionError(Exception):
@@ -61,10 +63,11 @@ def receive(request: Request, *, most_field_bytes: int) -> Iterator[Part]:
         raise BadRequest
     decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), _MOST_HELD_BYTES, max_parts=_MOST_PARTS)
     field: _Field | None = None
+    cut = _Allowance(_MOST_CUT_BYTES)
     for event in _events(request, decoder):
         match event:
             case Field():
-                field = _Field(event.name or "", most_field_bytes)
+                field = _Field(event.name or "", most_field_bytes, cut)
             case File():
                 field = None
                 yield FileBegin(event.name or "", event.filename)
@@ -78,11 +81,12 @@ def receive(request: Request, *, most_field_bytes: int) -> Iterator[Part]:
 
 
 def _events(request: Request, decoder: MultipartDecoder) -> Iterator[object]:
+    headers = _Allowance(_MOST_HEADER_BYTES)
     try:
         while True:
             data = request.stream.read(_READ_BYTES)
             decoder.receive_data(data or None)
-            while not isinstance(event := decoder.next_event(), NeedData):
+            while not isinstance(event := _next_event(decoder, headers), NeedData):
                 if isinstance(event, Epilogue):
                     return
                 yield event
@@ -94,18 +98,44 @@ def _events(request: Request, decoder: MultipartDecoder) -> Iterator[object]:
         raise BrokenConnectionError from error
 
 
+def _next_event(decoder: MultipartDecoder, headers: "_Allowance") -> object:
+    """The next event; a part's header is measured before it is taken apart."""
+    if decoder.state is not State.PART:
+        return decoder.next_event()
+    end = decoder.buffer.find(_HEADER_END)
+    if end < 0:
+        headers.check(len(decoder.buffer))
+        return decoder.next_event()
+    headers.take(end)
+    return decoder.next_event()
+
+
+class _Allowance:
+    """So many bytes and no more: TooMuchError."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def check(self, count: int) -> None:
+        if count > self._left:
+            raise TooMuchError
+
+    def take(self, count: int) -> None:
+        self.check(count)
+        self._left -= count
+
+
 class _Field:
-    def __init__(self, name: str, most: int) -> None:
-        self._name, self._most = name, most
+    def __init__(self, name: str, most: int, cut: _Allowance) -> None:
+        self._name, self._most, self._cut = name, most, cut
         self._data = bytearray()
-        self._cut_bytes = 0
+        self._is_cut = False
 
     def add(self, data: bytes) -> None:
         kept = data[: self._most - len(self._data)]
         self._data += kept
-        self._cut_bytes += len(data) - len(kept)
-        if self._cut_bytes > _MOST_CUT_BYTES:
-            raise TooMuchError
+        self._cut.take(len(data) - len(kept))
+        self._is_cut |= len(kept) < len(data)
 
     def part(self) -> FieldPart:
-        return FieldPart(self._name, self._data.decode("utf-8", "replace"), self._cut_bytes > 0)
+        return FieldPart(self._name, self._data.decode("utf-8", "replace"), self._is_cut)

@@ -120,6 +120,7 @@ class Receiver:
                 self._decide()
             self._outcome.add(Problem.BROKEN_OFF)
         except TooMuchError:
+            self._decide()
             self._outcome.add(Problem.TOO_MUCH)
         except BaseException:
             self._drop_file()

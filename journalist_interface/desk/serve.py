@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Flask
+from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
 from journalist_interface.desk.offline import refuse_connections
+from journalist_interface.desk.parsing import parser_for
 from journalist_interface.desk.state import KEY, DeskState
 
 ADDRESS: Final = "127.0.0.1"
@@ -28,6 +30,7 @@ def serve(app: Flask, port: int, ready: Callable[[], object] = lambda: None) -> 
     """
     state: DeskState = app.extensions[KEY]
     server = create_server(app, **settings(port, raise_file_limit() - _OWN_FILES))
+    server.channel_class = _channel(state)
     refuse_connections()
     ready()
     ended = threading.Event()
@@ -38,6 +41,13 @@ def serve(app: Flask, port: int, ready: Callable[[], object] = lambda: None) -> 
         ended.set()
         state.holder.lock()
         server.close()
+
+
+def _channel(state: DeskState) -> type[HTTPChannel]:
+    class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
+        parser_class = parser_for(state.gatekeeper)
+
+    return Channel
 
 
 def settings(port: int, connections: int) -> dict[str, Any]:

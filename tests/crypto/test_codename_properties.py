@@ -85,7 +85,15 @@ def test_arbitrary_text_is_refused_with_a_reason(typed: str) -> None:
     elif isinstance(refusal, WrongCountError):
         assert refusal.found != 7
     else:
-        assert len(typed) > codename.LONGEST_TYPED
+        assert len(unicodedata.normalize("NFKD", typed)) > codename.LONGEST_TYPED
+
+
+def test_characters_that_stand_for_many_letters_make_nobody_wait() -> None:
+    with pytest.raises(CodenameError, match="too long"):
+        codename.parse("\ufdfa" * codename.LONGEST_TYPED)
+    with pytest.raises(UnknownWordError) as caught:
+        codename.parse("q" * codename.LONGEST_TYPED)
+    assert caught.value.word == "q" * 40
 
 
 @given(CODENAMES, st.integers(0, 6), st.text("bcdfghjkqvxz", min_size=4, max_size=9))

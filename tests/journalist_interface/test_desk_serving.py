@@ -6,6 +6,8 @@ import re
 import resource
 import socket
 
+import pytest
+
 from journalist_interface.desk.serve import settings
 from tests.journalist_interface.conftest import PASSPHRASE, TOKEN
 
@@ -44,10 +46,23 @@ def test_the_link_the_passphrase_and_the_inbox_over_real_http(port: int) -> None
 
 def test_a_request_that_is_too_large_is_refused(port: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.putrequest("POST", "/unlock")
+    _, set_cookie, _ = _ask(port, "GET", f"/open/{TOKEN}")
+    connection.putrequest("POST", set_cookie.split("Path=")[1] + "unlock")
     connection.putheader("Content-Length", "2000000")
     connection.endheaders()
     assert connection.getresponse().status == 413
+    connection.close()
+
+
+@pytest.mark.parametrize("how", [("Content-Length", "1000000"), ("Transfer-Encoding", "chunked")])
+@pytest.mark.parametrize("path", ["/", "/open/x", "/AAAAAAAAAAAAAAAAAAAAAA/unlock", "//", "http://x/"])
+def test_who_did_not_draw_the_root_gets_no_memory_for_a_body(port: int, how: tuple[str, str], path: str) -> None:
+    """The answer comes before any of the body was sent: none of it is waited for."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.putrequest("POST", path)
+    connection.putheader(*how)
+    connection.endheaders()
+    assert connection.getresponse().status == 400
     connection.close()
 
 

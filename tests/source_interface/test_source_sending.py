@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from werkzeug.test import EnvironBuilder
 
 from deploy.trial.browser import Page, Upload
 from source_interface import wording
 from source_interface.derivation import Derivation
+from source_interface.receive import TooMuchError, receive
 from source_interface.services import EXTENSION, Services
 from source_interface.submission import Outcome, Problem
 from store.intake.settings import KIB, MIB
@@ -107,6 +109,29 @@ def test_more_parts_than_any_form_has_keep_what_arrived_whole(
     page = browser.send(mailbox, "hello", [(f"{number}", b"") for number in range(2_000)])
     assert problems(page) == 1
     assert intake.objects() == intake.blobs() == 21
+
+
+def test_headers_of_parts_have_a_bound_since_taking_them_apart_is_slow(
+    intake: Intake, browser: SourceBrowser, mailbox: Page
+) -> None:
+    page = browser.send(mailbox, "hello", [("n" * 12_000 + f"{number}", b"x") for number in range(20)])
+    assert not problems(page)
+    for files in ([("n" * 300_000, b"x")], [("n" * 2_000_000, b"x")], [("n" * 9_000, b"x")] * 100):
+        page = browser.send(page, "again", files)
+        assert page.status == 200
+        assert problems(page) == 1
+        assert said(message=True) in page.text or "too much" in page.text.lower()
+
+
+def test_fields_that_are_too_long_share_one_bound(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
+    boundary, field = "b", b'\r\n--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n'
+    request = EnvironBuilder(
+        method="POST",
+        content_type=f"multipart/form-data; boundary={boundary}",
+        data=b"--b" + field[5:] + (b"x" * (8 << 20) + field) * 9 + b"\r\n--b--\r\n",
+    ).get_request()
+    with pytest.raises(TooMuchError):
+        list(receive(request, most_field_bytes=1_000))
 
 
 def test_a_file_that_is_too_large_gets_its_page_and_the_others_are_kept(
