@@ -37,6 +37,19 @@ class Deadlines:
                 raise ValueError(f"{field.name}: a positive number is needed")
 
 
+class Patience:
+    """How long a sender may still keep us waiting."""
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
+        self.left_seconds = deadlines.body_grace_seconds
+
+    def heard(self, size: int, waited_seconds: float) -> None:
+        """So many bytes came, after so long."""
+        earned = size / self._deadlines.body_bytes_per_second
+        self.left_seconds = min(self.left_seconds - waited_seconds + earned, self._deadlines.body_grace_seconds)
+
+
 class TimedSocket(socket.socket):
     """An accepted connection. Once its sender is too slow or gone, it reads like one that the sender has ended.
 
@@ -48,7 +61,7 @@ class TimedSocket(socket.socket):
         super().__init__(fileno=accepted.detach())
         self.setblocking(False)
         self._deadlines = deadlines
-        self._left = deadlines.body_grace_seconds
+        self._patience = Patience(deadlines)
         self._ended = False
         self.circuit: int | None = None  # tor's number for who is there, when tor is
 
@@ -58,7 +71,7 @@ class TimedSocket(socket.socket):
             return b""
         began = time.monotonic()
         try:
-            self._limit(socket.SO_RCVTIMEO, self._left)
+            self._limit(socket.SO_RCVTIMEO, self._patience.left_seconds)
             data = super().recv(size, flags)
         except BlockingIOError:
             data = b""  # the kernel's word for SO_RCVTIMEO having passed
@@ -66,10 +79,8 @@ class TimedSocket(socket.socket):
             if error.errno not in _CONNECTION_LOST:
                 raise
             data = b""
-        earned = len(data) / self._deadlines.body_bytes_per_second
-        left = self._left - (time.monotonic() - began) + earned
-        self._left = min(left, self._deadlines.body_grace_seconds)
-        self._ended = not data or self._left <= 0
+        self._patience.heard(len(data), time.monotonic() - began)
+        self._ended = not data or self._patience.left_seconds <= 0
         return data
 
     def receive_now(self, size: int) -> bytes | None:
