@@ -57,7 +57,7 @@ class CircuitBrowser(SourceBrowser):
     """A browser whose connections go through one circuit; it checks every page."""
 
     def __init__(self, circuit: Circuit) -> None:
-        super().__init__("http://onion.test:80")
+        super().__init__("http://127.0.0.1:80")
         self._circuit = circuit
 
     def _connection(self) -> http.client.HTTPConnection:
