@@ -133,6 +133,7 @@ def test_an_honest_source_goes_on_while_another_circuit_floods(server: OnionServ
     goes_on(server.circuit(honest))
     floods = [FLOODS[what](server.circuit(hostile)) for _ in range(4)]
     with flooding(*floods):
+        goes_on(server.circuit(honest))
         server.await_closed(hostile)
         goes_on(server.circuit(honest + 1))
     assert hostile in server.closed()
