@@ -97,8 +97,8 @@ class OnionServer:
 def bare(path: Path, timeout: float = ENOUGH_SECONDS) -> socket.socket:
     """A connection on which nothing has been said."""
     connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(path))  # without a timeout of Python's, which would not wait for room among the unaccepted
     connection.settimeout(timeout)
-    connection.connect(str(path))
     return connection
 
 
