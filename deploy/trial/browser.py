@@ -98,7 +98,7 @@ class Browser:
         return self._request("POST", path, body, headers)
 
     def _request(self, method: str, path: str, body: bytes | Iterator[bytes] | None, headers: dict[str, str]) -> Page:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout, blocksize=_PIECE)
+        connection = self._connection()
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         if method == "POST":
@@ -110,6 +110,9 @@ class Browser:
         finally:
             connection.close()
         return self._understand(path, response, data)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout, blocksize=_PIECE)
 
     def _understand(self, path: str, response: http.client.HTTPResponse, data: bytes) -> Page:
         for header in response.headers.get_all("Set-Cookie") or ():
