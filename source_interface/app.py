@@ -1,12 +1,16 @@
 """Makes the WSGI application of the source interface."""
 
+from contextlib import ExitStack
 from importlib import resources
+from typing import Final
 
 from flask import Response, g, request
 from markupsafe import Markup
+from werkzeug.exceptions import BadRequest
 
 from crypto.kdf import LUWTE_KDF_1, Profile
-from source_interface import headers, landing, leaving, login, mailbox, wording
+from source_interface import answers, headers, landing, leaving, login, mailbox, wording
+from source_interface.budgets import CIRCUIT, Budgets, BusyError, Closer, CountedBody, NoBudget, Policy
 from source_interface.derivation import Derivation
 from source_interface.errors import QuietFlask, register
 from source_interface.page import fill
@@ -14,16 +18,32 @@ from source_interface.services import EXTENSION, Services, services, visit
 from source_interface.visit import Visit
 from store.intake.place import IntakePlace
 
+_POLICY: Final = Policy()
 
-def create_app(place: IntakePlace, *, profile: Profile = LUWTE_KDF_1) -> QuietFlask:
-    """The application for an opened intake host. The profile is for tests: no configuration reaches it."""
+
+def create_app(
+    place: IntakePlace,
+    *,
+    profile: Profile = LUWTE_KDF_1,
+    circuits: Closer | None = None,
+    policy: Policy = _POLICY,
+) -> QuietFlask:
+    """The application for an opened intake host. Profile and policy are for tests: no configuration reaches them.
+
+    With `circuits`, every request must tell its circuit (CIRCUIT in the environment); each has the policy's budgets, and
+    whoever goes far past them is told to `circuits`.
+    """
     app = QuietFlask(__name__, static_folder=None)
     app.config.update(MAX_FORM_MEMORY_SIZE=64 * 1024, PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
     # Otherwise some addresses are answered with a redirect, which repeats the host name that was asked for.
     app.url_map.merge_slashes = app.url_map.strict_slashes = False
-    app.extensions[EXTENSION] = Services(place, Derivation(place.keys, profile, place.settings))
+    app.extensions[EXTENSION] = Services(
+        place,
+        Derivation(place.keys, profile, place.settings),
+        None if circuits is None else Budgets(policy, circuits),
+    )
     style = resources.files("source_interface").joinpath("templates", "style.css").read_text("utf-8")
-    policy = headers.content_security_policy(style)
+    csp = headers.content_security_policy(style)
     app.jinja_env.globals.update(
         style=Markup(style),  # noqa: S704 - our own file
         line_name=place.line.name,
@@ -38,8 +58,26 @@ def create_app(place: IntakePlace, *, profile: Profile = LUWTE_KDF_1) -> QuietFl
     register(app)
 
     @app.before_request
-    def begin() -> None:
-        g.visit = Visit(request, services().place.sessions)
+    def begin() -> str | None:
+        g.visit, g.budget, g.request_ends = Visit(request, services().place.sessions), NoBudget(), ExitStack()
+        budgets = services().budgets
+        if budgets is None:
+            return None
+        circuit = request.environ.get(CIRCUIT)
+        if circuit is None:
+            raise BadRequest
+        budget = g.budget = g.request_ends.enter_context(budgets.request(circuit))
+        request.environ["wsgi.input"] = CountedBody(request.environ["wsgi.input"], budget)
+        try:
+            budget.admit()
+        except BusyError:
+            return answers.busy()
+        return None
+
+    @app.teardown_request
+    def end(_error: BaseException | None) -> None:
+        if "request_ends" in g:
+            g.request_ends.close()
 
     @app.context_processor
     def form_token() -> dict[str, str]:
@@ -49,7 +87,7 @@ def create_app(place: IntakePlace, *, profile: Profile = LUWTE_KDF_1) -> QuietFl
     def finish(response: Response) -> Response:
         response.set_data(fill(response.get_data(as_text=True)))
         response.status = f"{response.status_code} Page"  # words of different length would tell pages apart
-        headers.secure(response, policy)
+        headers.secure(response, csp)
         visit().finish(response)
         return response
 

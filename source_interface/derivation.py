@@ -4,15 +4,15 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
 
 from crypto.codename import Codename
 from crypto.kdf import Profile, SourceKeys, derive_source_keys
+from source_interface.budgets import Budget, BusyError, NoBudget
 from store.intake.host_keys import HostKeys
 from store.intake.settings import Settings
 
-
-class BusyError(Exception):
-    """Too many people at this moment."""
+_NO_BUDGET: Final = NoBudget()
 
 
 class Derivation:
@@ -33,12 +33,12 @@ class Derivation:
         self._step = settings.login_step_milliseconds / 1000
         self._monotonic, self._sleep = monotonic, sleep
 
-    def derive(self, codename: Codename) -> SourceKeys:
-        """BusyError when the queue is full."""
+    def derive(self, codename: Codename, budget: Budget = _NO_BUDGET) -> SourceKeys:
+        """BusyError when the queue is full, or this sender has had or holds enough of it: others find a place."""
         if not self._queue.acquire(blocking=False):
             raise BusyError
         try:
-            with self._slots:
+            with budget.deriving(), self._slots:
                 return derive_source_keys(
                     codename, salt=self._keys.salt, pepper=self._keys.pepper, profile=self._profile
                 )

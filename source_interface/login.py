@@ -9,9 +9,9 @@ from flask import Blueprint, render_template, request
 from crypto import codename
 from crypto.codename import Codename, CodenameError, UnknownWordError, WrongCountError
 from source_interface.answers import busy, stale_form
-from source_interface.derivation import BusyError
+from source_interface.budgets import BusyError, Expense
 from source_interface.mailbox_page import mailbox_page
-from source_interface.services import services, visit
+from source_interface.services import budget, services, visit
 from source_interface.small_form import read_small_form
 from store.intake.sessions import new_slot
 
@@ -30,6 +30,7 @@ def login() -> str:
         return stale_form()
     typed = form.get("codename", "")
     try:
+        budget().spend(Expense.LOGINS)
         meant = codename.parse(typed)
     except UnknownWordError as error:
         return render_template("login.html", typed=typed, unknown=error.word[:40], suggestions=error.suggestions)
@@ -37,6 +38,8 @@ def login() -> str:
         return render_template("login.html", typed=typed, count=error.found)
     except CodenameError:
         return render_template("login.html", too_long=True)
+    except BusyError:
+        return busy()
     try:
         return _log_in(meant, typed)
     except BusyError:
@@ -46,7 +49,7 @@ def login() -> str:
 def _log_in(meant: Codename, typed: str) -> str:
     derivation, place = services().derivation, services().place
     started = derivation.started()
-    keys = derivation.derive(meant)
+    keys = derivation.derive(meant, budget())
     known = place.mailboxes.find(keys.lookup) is not None
     slot = new_slot(lookup=keys.lookup, seed=keys.identity.seed)
     with visit().sessions.changing(visit().cookie) as session:

@@ -6,7 +6,7 @@ from source_interface import wording
 from source_interface.answers import no_session, stale_form
 from source_interface.mailbox_page import TYPED_BYTES, mailbox_page, returnable
 from source_interface.receive import FieldPart, Part, receive
-from source_interface.services import services, visit
+from source_interface.services import budget, services, visit
 from source_interface.small_form import read_small_form
 from source_interface.submission import Outcome, Problem, Receiver
 from store.intake.sessions import Slot
@@ -24,7 +24,7 @@ def mailbox() -> str:
 def submit() -> str:
     """Take in a submission. What arrived whole is kept whatever happens to the rest."""
     settings = services().place.settings
-    receiver = Receiver(services().place, visit(), services().derivation)
+    receiver = Receiver(services().place, visit(), services().derivation, budget())
     # Four bytes a character at most, and browsers send two bytes for each line end. What is cut is too long to be given back.
     parts = receive(request, most_field_bytes=max(5 * settings.message_characters, 2 * TYPED_BYTES))
     outcome = receiver.take(parts if request.mimetype == "multipart/form-data" else _fields_only())

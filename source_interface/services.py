@@ -5,6 +5,7 @@ from typing import cast
 
 from flask import current_app, g
 
+from source_interface.budgets import Budget, Budgets
 from source_interface.derivation import Derivation
 from source_interface.visit import Visit
 from store.intake.place import IntakePlace
@@ -14,10 +15,11 @@ EXTENSION = "luwte"
 
 @dataclass(frozen=True)
 class Services:
-    """The opened intake host, and the gate to key derivation."""
+    """The opened intake host, the gate to key derivation, and the circuits' budgets, when tor stands before this."""
 
     place: IntakePlace
     derivation: Derivation
+    budgets: Budgets | None
 
 
 def services() -> Services:
@@ -26,3 +28,7 @@ def services() -> Services:
 
 def visit() -> Visit:
     return cast("Visit", g.visit)
+
+
+def budget() -> Budget:
+    return cast("Budget", g.budget)

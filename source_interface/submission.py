@@ -8,7 +8,8 @@ from enum import Enum
 from typing import Final
 
 from crypto.xwing import Identity
-from source_interface.derivation import BusyError, Derivation
+from source_interface.budgets import Budget, BusyError, Expense
+from source_interface.derivation import Derivation
 from source_interface.receive import BrokenConnectionError, FieldPart, FileBegin, FilePiece, Part, TooMuchError
 from source_interface.visit import Visit
 from store.intake.errors import (
@@ -87,8 +88,8 @@ class Outcome:
 class Receiver:
     """Takes in one form from the mailbox page. Use once: `take`."""
 
-    def __init__(self, place: IntakePlace, visit: Visit, derivation: Derivation) -> None:
-        self._place, self._visit, self._derivation = place, visit, derivation
+    def __init__(self, place: IntakePlace, visit: Visit, derivation: Derivation, budget: Budget) -> None:
+        self._place, self._visit, self._derivation, self._budget = place, visit, derivation, budget
         self._settings = place.settings
         self._fields: dict[str, str] = {}
         self._outcome = Outcome()
@@ -162,6 +163,7 @@ class Receiver:
         try:
             slot = self._claim()
             if slot is not None:
+                self._budget.spend(Expense.SUBMISSIONS)
                 slot = self._outcome.slot = self._derived(slot)
                 identity = Identity.from_seed(slot.seed)
                 self._submission = self._place.submissions.begin(slot.lookup, identity.recipient, slot.new_ref)
@@ -201,7 +203,7 @@ class Receiver:
         """The slot with its keys."""
         if slot.codename is None or slot.seed:
             return slot
-        keys = self._derivation.derive(slot.codename)
+        keys = self._derivation.derive(slot.codename, self._budget)
         derived = Slot(slot.slot_id, slot.new_ref, slot.codename, keys.lookup, keys.identity.seed)
         with self._visit.sessions.changing(self._visit.cookie) as session:
             session.put(derived)

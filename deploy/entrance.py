@@ -1,0 +1,127 @@
+"""Who waits at the entrance of one worker, so that no crowd there keeps others out. Knows no sockets.
+
+A connection waits here, at the cost of one file descriptor, until its request has come. When too many wait, the one that has
+waited longest goes. Tor names the circuit of each: one circuit has a few places, and is closed when it keeps asking for more.
+Each worker counts for itself. Nothing is remembered of a circuit whose last connection has ended.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import Final, Generic, TypeVar
+
+Guest = TypeVar("Guest")
+
+
+@dataclass(frozen=True)
+class Room:
+    """For each worker; all positive whole numbers: ValueError names the one that is not."""
+
+    waiting: int = 2_000  # connections, without a thread; each needs a file descriptor
+    lingering: int = 500  # connections that were answered and whose client has not hung up
+    circuit_connections: int = 16  # of one circuit at once: a browser opens six
+    circuit_refusals: int = 64  # of one circuit with open connections, after which it is closed
+    long_requests: int = 16  # bodies at once that need a thread while they come; the other threads serve what is there
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if type(value := getattr(self, field.name)) is not int or value < 1:
+                raise ValueError(f"{field.name}: a positive whole number is needed")
+
+
+class Admission(Enum):
+    """What becomes of a connection once its circuit is known."""
+
+    WELCOME = "welcome"
+    BUSY = "busy"
+    HOSTILE = "hostile"  # the circuit is to be closed
+
+
+@dataclass
+class _Circuit:
+    connections: int = 0
+    refusals: int = 0
+
+
+class Circuits:
+    """How many connections each circuit has here. For one thread."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._circuits: dict[int, _Circuit] = {}
+
+    def __len__(self) -> int:
+        return len(self._circuits)
+
+    def admit(self, circuit_id: int) -> Admission:
+        """Count one connection more, unless it is one too many. What was welcomed must be let go by `leave`."""
+        circuit = self._circuits.setdefault(circuit_id, _Circuit())
+        if circuit.connections < self._room.circuit_connections:
+            circuit.connections += 1
+            return Admission.WELCOME
+        circuit.refusals += 1
+        return Admission.BUSY if circuit.refusals <= self._room.circuit_refusals else Admission.HOSTILE
+
+    def leave(self, circuit_id: int) -> None:
+        circuit = self._circuits[circuit_id]
+        circuit.connections -= 1
+        if not circuit.connections:
+            del self._circuits[circuit_id]
+
+
+class Queue(Generic[Guest]):
+    """Connections with a deadline, each at most so many seconds after it came in, the oldest first. For one thread."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most, self._seconds = most, seconds
+        self._guests: OrderedDict[Guest, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._guests)
+
+    def __contains__(self, guest: Guest) -> bool:
+        return guest in self._guests
+
+    def add(self, guest: Guest, now: float) -> Guest | None:
+        """Let it in, or let it begin anew; the one that must go instead, when there are too many."""
+        self._guests.pop(guest, None)
+        self._guests[guest] = now + self._seconds
+        return self.oldest() if len(self._guests) > self._most else None
+
+    def oldest(self) -> Guest | None:
+        return next(iter(self._guests), None)
+
+    def remove(self, guest: Guest) -> None:
+        self._guests.pop(guest, None)
+
+    def late(self, now: float) -> list[Guest]:
+        """Those whose time is over; they are still in."""
+        found = []
+        for guest, deadline in self._guests.items():
+            if deadline > now:
+                break
+            found.append(guest)
+        return found
+
+    def everybody(self) -> list[Guest]:
+        return list(self._guests)
+
+
+class LongRequests:
+    """The places for bodies that need a thread while they come. For any thread."""
+
+    def __init__(self, room: Room) -> None:
+        self._places: Final = threading.BoundedSemaphore(room.long_requests)
+
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """Whether there is a place, which is held for the block."""
+        taken = self._places.acquire(blocking=False)
+        try:
+            yield taken
+        finally:
+            if taken:
+                self._places.release()
