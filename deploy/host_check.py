@@ -1,11 +1,13 @@
 """Behind the onion, only what a browser asks the onion itself for is answered.
 
 Another host name means that somebody sends visitors here in another name; a gateway's header means that somebody between (a
-"tor2web" site) reads along. Both get the fixed refusal, whose bytes do not depend on what was asked.
+"tor2web" site) reads along. Both get the refusal that is no answer to what was asked.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
+
+Application = Callable[..., Iterable[bytes]]
 
 _GATEWAY: Final = (
     "HTTP_X_TOR2WEB",
@@ -17,19 +19,20 @@ _GATEWAY: Final = (
 )
 
 
-def only_for(onion: str | None, app: Callable[..., Iterable[bytes]], refusal: bytes) -> Callable[..., Iterable[bytes]]:
-    """The application, for requests to this onion address alone. `refusal` is a whole HTTP answer. Without an address (a
-    trial on this machine) everything is let through."""
+def only_for(onion: str | None, app: Application, refusal: Callable[[], bytes]) -> Application:
+    """The application, for requests to this onion address alone; others get what `refusal` makes, a whole HTTP answer. Without
+    an address (a trial on this machine) everything is let through."""
     if onion is None:
         return app
-    head, _, body = refusal.partition(b"\r\n\r\n")
-    status, *lines = head.decode("latin-1").split("\r\n")
-    answer_headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
 
     def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if is_for(onion, environ):
             return app(environ, start_response)
-        start_response(status.partition(" ")[2], [pair for pair in answer_headers if pair[0] != "Connection"])
+        head, _, body = refusal().partition(b"\r\n\r\n")
+        status, *lines = head.decode("latin-1").split("\r\n")
+        pairs = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+        # gunicorn says by itself that it closes the connection.
+        start_response(status.partition(" ")[2], [pair for pair in pairs if pair[0] != "Connection"])
         return [body]
 
     return guarded

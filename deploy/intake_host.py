@@ -19,6 +19,7 @@ from typing import Final
 
 from deploy import children, intake_server
 from deploy.children import Child, Ready
+from deploy.circuits import CircuitPipe
 from deploy.intake_config import load_configuration
 from deploy.onion import keys, own_tor
 from deploy.onion.control import Say, connect
@@ -33,7 +34,6 @@ from deploy.proxy_probe import require_proxy_line
 from store.files import exclusively, write_whole
 from store.intake.place import IntakePlace
 
-_COURIER_MODULE: Final = "deploy.courier_server"
 _START_SECONDS: Final = 60
 _END_SECONDS: Final = 40  # gunicorn gives requests that run 30
 _LOOK_SECONDS: Final = 1.0
@@ -64,7 +64,13 @@ class IntakeHost:
     """`run` until told to stop. `guard` turns expected errors of the processes into sentences and exit codes."""
 
     def __init__(
-        self, state: Path, *, more_torrc_lines: str, say: Say, guard: Callable[[], AbstractContextManager[None]]
+        self,
+        state: Path,
+        *,
+        more_torrc_lines: str,
+        say: Say,
+        guard: Callable[[], AbstractContextManager[None]],
+        courier_module: str = "deploy.courier_server",
     ) -> None:
         configuration = load_configuration(state)
         self._state, self._say, self._guard, self._more_lines = state, say, guard, more_torrc_lines
@@ -73,8 +79,10 @@ class IntakeHost:
         # Opened once to see that this is a host; each server opens it for itself.
         IntakePlace.open(state, settings=configuration.settings, database_url=configuration.database_url).close()
         self._kept: dict[str, _Kept] = {}
+        self._circuits = CircuitPipe.open()
         self._source_address = ""
-        self._has_courier = importlib.util.find_spec(_COURIER_MODULE) is not None
+        self._courier_module = courier_module
+        self._has_courier = importlib.util.find_spec(courier_module) is not None
 
     def run(self) -> None:
         """Returns after SIGTERM or SIGINT. OnionError, LockedError, OSError; SystemExit when a part has told why it ended."""
@@ -120,12 +128,13 @@ class IntakeHost:
                 self._state,
                 f"unix:{self._places.source_socket}",
                 ready=_when_closed_to_others(self._places.source_socket, ready),
+                circuits=self._circuits.closer(),
                 onion=self._source_address,
             )
 
     def _serve_courier(self, ready: Ready) -> None:
         with self._guard():
-            importlib.import_module(_COURIER_MODULE).serve(
+            importlib.import_module(self._courier_module).serve(
                 self._state,
                 f"unix:{self._places.courier_socket}",
                 ready=_when_closed_to_others(self._places.courier_socket, ready),
@@ -133,7 +142,15 @@ class IntakeHost:
 
     def _keep_onions(self, ready: Ready) -> None:
         with self._guard():
-            Keeper(self._places, self._packaged, self._say, has_courier=self._has_courier, published=ready).run()
+            Keeper(
+                self._places,
+                self._packaged,
+                self._say,
+                has_courier=self._has_courier,
+                hostile_circuits=self._circuits.reading,
+                published=ready,
+                tor_restarted=lambda: os.kill(os.getppid(), signal.SIGUSR1),
+            ).run()
 
     def _check_source(self) -> None:
         check_socket(self._places.source_socket)
@@ -177,6 +194,10 @@ class IntakeHost:
             self._match_courier()
             if "onions" in self._kept:
                 self._kept["onions"].child.signal(signal.SIGHUP)
+        if number == signal.SIGUSR1:
+            # Another tor numbers its circuits from 1 again: nothing that was held against a number holds any longer. gunicorn
+            # lets its workers finish, and starts new ones.
+            self._kept["source server"].child.signal(signal.SIGHUP)
 
     def _mind(self) -> None:
         now = time.monotonic()

@@ -18,6 +18,7 @@ from deploy.onion.control import Say, await_bootstrap, connect
 from deploy.onion.couriers import enrolled, require_open
 from deploy.onion.description import Onion
 from deploy.onion.errors import MismatchError, OnionFolderError, TorFailedError, TorMissingError
+from deploy.onion.hostile import CircuitReaping
 from deploy.onion.packaged import examine_packaged
 from deploy.onion.places import OnionPlaces
 from deploy.onion.publish import Publisher
@@ -31,14 +32,17 @@ _PUBLISH_SECONDS: Final = 180
 
 @dataclass
 class Keeper:
-    """`run` returns never. `has_courier` says whether a courier's server runs on this host."""
+    """`run` returns never. `has_courier`: a courier's server is part of this host. `hostile_circuits`: the reading end of a
+    pipe that names circuits to close (deploy.circuits). `published` and `tor_restarted` are called when that has happened."""
 
     places: OnionPlaces
     packaged: Packaged | None
     say: Say
     has_courier: bool = True
     publish_seconds: float = _PUBLISH_SECONDS
+    hostile_circuits: int | None = None
     published: Callable[[], None] = lambda: None
+    tor_restarted: Callable[[], None] = lambda: None
     _reload: bool = False
     _was_up: bool = False
     _told: str = ""
@@ -68,6 +72,10 @@ class Keeper:
         self._reload = True
 
     def _keep(self, controller: Controller) -> None:
+        if self._was_up:
+            self.tor_restarted()
+        if self.hostile_circuits is not None:
+            CircuitReaping(controller, self.hostile_circuits).start()
         await_bootstrap(controller, self.say)
         publisher = Publisher(controller, self.say)
         self._reload = False
