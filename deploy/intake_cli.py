@@ -10,6 +10,11 @@ import click
 from crypto.epoch import EpochChoice, Standing
 from deploy.command import ACCEPT_GAP, STATE, count, read_card, sentences, show_fingerprint, warn_of_missing
 from deploy.intake_config import ConfigurationError, load_configuration
+from deploy.onion import description, own_tor
+from deploy.onion.couriers import enrolled
+from deploy.onion.errors import OnionError
+from deploy.onion.keys import known_address, read_address
+from deploy.onion.places import OnionPlaces
 from deploy.private_memory import keep_memory_private
 from store.files import LockedError
 from store.intake.errors import BundleRefusedError, IntakeError
@@ -52,12 +57,27 @@ def init(state: Path, line_card: Path) -> None:
 
 @main.command()
 @STATE
-@click.option("--bind", default="127.0.0.1:8080", show_default=True, help="127.0.0.1:PORT or unix:/PATH.")
-def serve(state: Path, bind: str) -> None:
-    """Serve the source's pages until stopped (Ctrl-C). Only this machine can reach them."""
-    from deploy import intake_server  # noqa: PLC0415 - the other commands need no web server
+@click.option("--bind", help="For a trial without Tor: 127.0.0.1:PORT or unix:/PATH. Only this machine can reach it.")
+@click.option(
+    "--torrc-lines",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Further lines for the tor that is run here, such as bridges.",
+)
+def serve(state: Path, bind: str | None, torrc_lines: Path | None) -> None:
+    """Bring the whole intake host up, with its onions, until stopped (Ctrl-C or SIGTERM). SIGHUP reads the couriers again.
+
+    It runs a tor of its own. With 'configured = true' under [tor] in intake.toml it uses a packaged tor, whose torrc has
+    the lines that 'luwte-intake torrc' prints.
+    """
+    from deploy import intake_host, intake_server  # noqa: PLC0415 - the other commands need no web server
 
     with _sentences():
+        if bind is None:
+            lines = own_tor.read_lines(torrc_lines) if torrc_lines else ""
+            intake_host.IntakeHost(state, more_torrc_lines=lines, say=click.echo, guard=_sentences).run()
+            return
+        if torrc_lines is not None:
+            raise click.UsageError("--torrc-lines has no meaning with --bind, which runs no tor")
         try:
             intake_server.check_bind(bind)
         except ValueError as error:
@@ -107,12 +127,26 @@ def deliver(state: Path, file: Path, accept_gap: range | None) -> None:
 
 @main.command()
 @STATE
+def torrc(state: Path) -> None:
+    """Print the lines for the torrc of a packaged tor. The courier's are among them once a courier is enrolled."""
+    with _sentences():
+        places = OnionPlaces.of(state, load_configuration(state).tor.sockets)
+        onions = [description.source_onion(places)]
+        if enrolled(places.authorized_clients):
+            onions.append(description.courier_onion(places))
+        click.echo(description.torrc(onions), nl=False)
+
+
+@main.command()
+@STATE
 def status(state: Path) -> None:
     """Show whether intake is open, what waits, and how long the intake keys last."""
     with _sentences(), _opened(state) as place:
         now = place.status()
         show_fingerprint(f'line "{place.line.name}"', place.line.fingerprint)
         show_fingerprint("intake host", place.host_card.fingerprint)
+    for name, address in _addresses(state).items():
+        click.echo(f"The {name} onion: http://{address}")
     click.echo(f"Intake: {'open' if now.is_open else 'CLOSED'}")
     click.echo(f"Intake keys: {_standing(now.keys)}")
     click.echo(
@@ -129,8 +163,20 @@ def status(state: Path) -> None:
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    with sentences((BundleRefusedError,), (IntakeError, LockedError, ConfigurationError)):
+    with sentences((BundleRefusedError,), (IntakeError, LockedError, ConfigurationError, OnionError)):
         yield
+
+
+def _addresses(state: Path) -> dict[str, str]:
+    places, is_packaged = OnionPlaces.of(state), load_configuration(state).tor.packaged is not None
+    folders = {"source": places.source_onion}
+    if enrolled(places.authorized_clients):
+        folders["courier"] = places.courier_onion
+    found = {
+        name: read_address(places.noted_address(name)) if is_packaged else known_address(folder)
+        for name, folder in folders.items()
+    }
+    return {name: address for name, address in found.items() if address}
 
 
 @contextmanager

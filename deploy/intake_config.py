@@ -5,6 +5,12 @@ database_url = "postgresql+psycopg://luwte@/luwte?host=/run/postgresql"   # defa
 
 [limits]                 # any field of store.intake.settings.Settings
 file_bytes = 524288000
+
+[tor]                    # only for a packaged tor whose torrc has the lines that 'luwte-intake torrc' prints
+configured = true
+control = "/run/tor/control"     # or 127.0.0.1:9051
+sockets = "/run/luwte"           # where servers and tor meet; default STATE/run
+source_onion = "....onion"       # only where tor's hostname file cannot be read; likewise courier_onion
 ```
 No line of it reaches the key derivation: that is fixed in the program.
 """
@@ -14,6 +20,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
+from deploy.onion.settings import TorSettings, parse_tor
 from store.intake.settings import Settings
 
 FILE_NAME: Final = "intake.toml"
@@ -29,6 +36,7 @@ class Configuration:
 
     settings: Settings
     database_url: str | None
+    tor: TorSettings
 
 
 def load_configuration(state: Path) -> Configuration:
@@ -37,14 +45,16 @@ def load_configuration(state: Path) -> Configuration:
         with (state / FILE_NAME).open("rb") as file:
             given = tomllib.load(file)
     except FileNotFoundError:
-        return Configuration(Settings(), None)
+        return Configuration(Settings(), None, TorSettings())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{FILE_NAME}: {error}") from error
     except OSError as error:
         raise ConfigurationError(f"{FILE_NAME} cannot be read: {error.strerror}") from error
-    url, limits = given.pop("database_url", None), given.pop("limits", {})
+    url, limits, tor = given.pop("database_url", None), given.pop("limits", {}), given.pop("tor", {})
     if given:
-        raise ConfigurationError(f"{FILE_NAME}: '{min(given)}' is not known; allowed are database_url and [limits]")
+        raise ConfigurationError(
+            f"{FILE_NAME}: '{min(given)}' is not known; allowed are database_url, [limits] and [tor]"
+        )
     if url is not None and not isinstance(url, str):
         raise ConfigurationError(f"{FILE_NAME}: database_url must be a text")
     known = {field.name for field in fields(Settings)}
@@ -52,6 +62,6 @@ def load_configuration(state: Path) -> Configuration:
         name = unknown[0] if isinstance(limits, dict) else "limits"
         raise ConfigurationError(f"{FILE_NAME}: '{name}' is no limit; allowed are {', '.join(sorted(known))}")
     try:
-        return Configuration(Settings(**limits), url)
+        return Configuration(Settings(**limits), url, parse_tor(tor))
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"{FILE_NAME}: {error}") from error

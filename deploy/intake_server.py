@@ -11,9 +11,10 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from deploy.circuits import CircuitCloser
+from deploy.host_check import only_for
 from deploy.intake_config import load_configuration
 from deploy.intake_worker import Entry, IntakeWorker
-from deploy.quiet import QuietInput, QuietLogger
+from deploy.quiet import QuietInput, QuietLogger, refusal
 from source_interface import create_app
 from source_interface.budgets import CIRCUIT, Policy
 from store.files import exclusively
@@ -102,13 +103,15 @@ def serve(
     ready: Callable[[], None] = lambda: None,
     circuits: CircuitCloser | None = None,
     *,
+    onion: str | None = None,
     entry: Entry | None = None,
     policy: Policy | None = None,
 ) -> None:
     """Serve until told to stop. SetupError, LockedError, ConfigurationError or OSError before anything is bound.
 
     With `circuits`, tor stands before this: every connection must begin with its PROXY line, budgets apply to each circuit, and
-    hostile ones are told to it. `entry` and `policy` are for tests: no configuration reaches them.
+    hostile ones are told to it. With `onion`, its address, no other is answered. `entry` and `policy` are for tests: no
+    configuration reaches them.
     """
     configuration = load_configuration(state)
     entry = replace(entry or Entry(), circuits=circuits)
@@ -117,7 +120,7 @@ def serve(
         return IntakePlace.open(state, settings=configuration.settings, database_url=configuration.database_url)
 
     def make_app() -> Any:
-        return create_app(open_place(), circuits=circuits, policy=policy or Policy())
+        return only_for(onion, create_app(open_place(), circuits=circuits, policy=policy or Policy()), refusal)
 
     first = open_place()
     try:

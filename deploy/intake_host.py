@@ -1,0 +1,287 @@
+"""The whole intake host behind `luwte-intake serve`: the servers, tor, and the keeper of the onions, each a process of its own.
+
+This process forks them and watches them; it opens no network connection and runs one thread. A part that ends is started
+again, a bounded number of times. Whatever ends this process ends them all.
+"""
+
+import importlib
+import importlib.util
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from deploy import children, intake_server
+from deploy.children import Child, Ready
+from deploy.circuits import CircuitPipe
+from deploy.intake_config import load_configuration
+from deploy.onion import keys, own_tor
+from deploy.onion.control import Say, connect
+from deploy.onion.couriers import enrolled
+from deploy.onion.errors import OnionFolderError, ServerError
+from deploy.onion.keeper import Keeper
+from deploy.onion.packaged import examine_packaged
+from deploy.onion.places import OnionPlaces, check_socket
+from deploy.onion.publish import Publisher
+from deploy.onion.settings import Packaged
+from deploy.proxy_probe import require_proxy_line
+from store.files import exclusively, write_whole
+from store.intake.place import IntakePlace
+
+_START_SECONDS: Final = 60
+_END_SECONDS: Final = 40  # gunicorn gives requests that run 30
+_LOOK_SECONDS: Final = 1.0
+_RESTARTS: Final = 5
+_CALM_SECONDS: Final = 600  # after so long without an end, earlier ones are forgotten
+
+
+class StoppedError(Exception):
+    """SIGTERM or SIGINT came."""
+
+
+class _Kept:
+    """A part that is kept running."""
+
+    def __init__(self, name: str, work: Callable[[Ready], object]) -> None:
+        self.child = Child(name, work)
+        self.restarts = 0
+        self.since = 0.0
+        self.due: float | None = None
+        self.was_ready = False
+
+    def start(self) -> None:
+        self.since, self.due = time.monotonic(), None
+        self.child.start()
+
+
+class IntakeHost:
+    """`run` until told to stop. `guard` turns expected errors of the processes into sentences and exit codes."""
+
+    def __init__(
+        self,
+        state: Path,
+        *,
+        more_torrc_lines: str,
+        say: Say,
+        guard: Callable[[], AbstractContextManager[None]],
+        courier_module: str = "deploy.courier_server",
+    ) -> None:
+        configuration = load_configuration(state)
+        self._state, self._say, self._guard, self._more_lines = state, say, guard, more_torrc_lines
+        self._packaged: Packaged | None = configuration.tor.packaged
+        self._places = OnionPlaces.of(state, configuration.tor.sockets)
+        # Opened once to see that this is a host; each server opens it for itself.
+        IntakePlace.open(state, settings=configuration.settings, database_url=configuration.database_url).close()
+        self._kept: dict[str, _Kept] = {}
+        self._circuits = CircuitPipe.open()
+        self._source_address = ""
+        self._courier_module = courier_module
+        self._has_courier = importlib.util.find_spec(courier_module) is not None
+
+    def run(self) -> None:
+        """Returns after SIGTERM or SIGINT. OnionError, LockedError, OSError; SystemExit when a part has told why it ended."""
+        if self._packaged is None:
+            own_tor.program()
+        with exclusively(self._state / "host.lock", "this host is being served already"), _signals_held():
+            self._places.prepare()
+            write_whole(self._places.host_pid, [f"{os.getpid()}\n".encode()])
+            try:
+                self._begin()
+                while True:
+                    self._wait(_LOOK_SECONDS)
+                    self._mind()
+            except StoppedError:
+                self._say("Stopping")
+            finally:
+                self._end()
+
+    def _begin(self) -> None:
+        self._source_address = self._address()
+        self._start("source server", self._serve_source)
+        self._await("source server")
+        self._check_source()
+        self._match_courier()
+        if self._packaged is None:
+            self._start("tor", lambda _ready: own_tor.run(self._places, self._more_lines))
+        self._start("onions", self._keep_onions)
+        self._await("onions", for_ever=True)
+
+    def _address(self) -> str:
+        """The source onion's address, known before the first server starts: it answers to no other name."""
+        if self._packaged is None:
+            keys.kept_address(self._places.courier_onion)
+            return keys.kept_address(self._places.source_onion)
+        addresses = json.loads(self._asked_in_child(partial(_examine, self._places, self._packaged)))
+        for name, address in addresses.items():
+            write_whole(self._places.noted_address(name), [f"{address}\n".encode()])
+        return str(addresses["source"])
+
+    def _serve_source(self, ready: Ready) -> None:
+        with self._guard():
+            intake_server.serve(
+                self._state,
+                f"unix:{self._places.source_socket}",
+                ready=_when_closed_to_others(self._places.source_socket, ready),
+                circuits=self._circuits.closer(),
+                onion=self._source_address,
+            )
+
+    def _serve_courier(self, ready: Ready) -> None:
+        with self._guard():
+            importlib.import_module(self._courier_module).serve(
+                self._state,
+                f"unix:{self._places.courier_socket}",
+                ready=_when_closed_to_others(self._places.courier_socket, ready),
+            )
+
+    def _keep_onions(self, ready: Ready) -> None:
+        with self._guard():
+            Keeper(
+                self._places,
+                self._packaged,
+                self._say,
+                has_courier=self._has_courier,
+                hostile_circuits=self._circuits.reading,
+                published=ready,
+                tor_restarted=lambda: os.kill(os.getppid(), signal.SIGUSR1),
+            ).run()
+
+    def _check_source(self) -> None:
+        check_socket(self._places.source_socket)
+        require_proxy_line(self._places.source_socket, self._source_address)
+
+    def _match_courier(self) -> None:
+        """The couriers' server runs while a courier is enrolled, and no longer."""
+        name = "courier server"
+        try:
+            is_wanted = self._has_courier and bool(enrolled(self._places.authorized_clients))
+        except OnionFolderError:
+            is_wanted = False  # the keeper says why
+        if is_wanted and name not in self._kept:
+            self._start(name, self._serve_courier)
+            self._await(name)
+            check_socket(self._places.courier_socket)
+        elif not is_wanted and name in self._kept:
+            self._kept.pop(name).child.end(_END_SECONDS)
+
+    def _start(self, name: str, work: Callable[[Ready], object]) -> None:
+        self._kept[name] = _Kept(name, work)
+        self._kept[name].start()
+
+    def _await(self, name: str, *, for_ever: bool = False) -> None:
+        """Until this part is ready. A part that ends before has told why."""
+        end = time.monotonic() + _START_SECONDS
+        kept = self._kept[name]
+        while not kept.was_ready:
+            self._mind()
+            if not for_ever and time.monotonic() > end:
+                raise ServerError(
+                    f"the {name} was not ready within {_START_SECONDS} seconds: is this machine overloaded?"
+                )
+            self._wait(0.05)
+
+    def _wait(self, seconds: float) -> None:
+        number = children.wait(seconds)
+        if number in (signal.SIGTERM, signal.SIGINT):
+            raise StoppedError
+        if number == signal.SIGHUP:
+            self._match_courier()
+            if "onions" in self._kept:
+                self._kept["onions"].child.signal(signal.SIGHUP)
+        if number == signal.SIGUSR1:
+            # Another tor numbers its circuits from 1 again: nothing that was held against a number holds any longer. gunicorn
+            # lets its workers finish, and starts new ones.
+            self._kept["source server"].child.signal(signal.SIGHUP)
+
+    def _mind(self) -> None:
+        now = time.monotonic()
+        for name, kept in self._kept.items():
+            kept.child.look()
+            kept.was_ready = kept.was_ready or kept.child.is_ready
+            if kept.due is not None and now >= kept.due:
+                kept.start()
+            elif not kept.child.is_running and kept.due is None:
+                self._take_end(name, kept, now)
+
+    def _take_end(self, name: str, kept: _Kept, now: float) -> None:
+        onions = self._kept.get("onions")
+        if name == "tor" and not (onions and onions.was_ready):
+            complaint = own_tor.complaint(self._places)
+            raise ServerError(f"tor ended at its start: {complaint or own_tor.log_file(self._places)}")
+        if name != "tor" and not kept.was_ready:
+            if kept.child.code != 1:
+                raise ServerError(f"the {name} could not start (exit code {kept.child.code})")
+            sys.exit(1)  # it has said why
+        if now - kept.since > _CALM_SECONDS:
+            kept.restarts = 0
+        kept.restarts += 1
+        if kept.restarts > _RESTARTS:
+            raise ServerError(f"{name} ended {kept.restarts} times in a short time: look at the messages above")
+        pause = 2 ** (kept.restarts - 1)
+        kept.due = now + pause
+        self._say(f"{name} ended by itself (exit code {kept.child.code}); it is started again in {pause} s")
+
+    def _asked_in_child(self, work: Callable[[], str]) -> str:
+        """What `work` returns, done in a process of its own: it may start threads."""
+        reads, writes = os.pipe()
+
+        def told(_ready: Ready) -> None:
+            with self._guard():
+                os.write(writes, work().encode())
+
+        child = Child("check", told)
+        child.start()
+        os.close(writes)
+        try:
+            with os.fdopen(reads, "rb") as answer:
+                text = answer.read()
+        finally:
+            child.await_end(_START_SECONDS)
+        if child.code != 0:
+            sys.exit(1)  # it has said why
+        return text.decode()
+
+    def _end(self) -> None:
+        """The onions' keeper first, then the servers, which let requests finish; tor last, as these need it."""
+        order = [name for name in ("onions", "source server", "courier server", "tor") if name in self._kept]
+        for name in order[:-1] if order[-1:] == ["tor"] else order:
+            self._kept[name].child.signal(signal.SIGTERM)
+        for name in order:
+            self._kept[name].child.end(_END_SECONDS)
+        for path in (self._places.host_pid, self._places.source_socket, self._places.courier_socket):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Signals are waited for, not handled in the middle of something."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, children.SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _when_closed_to_others(path: Path, ready: Ready) -> Ready:
+    """gunicorn's umask leaves the execute bit, which means nothing on a socket."""
+
+    def closed() -> None:
+        path.chmod(0o660)
+        ready()
+
+    return closed
+
+
+def _examine(places: OnionPlaces, packaged: Packaged) -> str:
+    with closing(connect(packaged.control)) as controller:
+        return json.dumps(examine_packaged(Publisher(controller, _unheard), places, packaged, _unheard))
+
+
+def _unheard(_sentence: str) -> None:
+    """The keeper says it again a moment later."""

@@ -1,0 +1,173 @@
+"""Keeps the onions up, in a process of its own: connects to tor, publishes, watches, and begins again when tor was restarted.
+
+Two ways, one description. With a tor of our own the onions are set by the control socket. With a packaged tor they stand in
+its torrc and are only checked (packaged.py); then `packaged` says where that tor is.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import stem
+from stem.control import Controller
+
+from deploy.onion import description, keys
+from deploy.onion.control import Say, await_bootstrap, connect
+from deploy.onion.couriers import enrolled, require_open
+from deploy.onion.description import Onion
+from deploy.onion.errors import MismatchError, OnionFolderError, TorFailedError, TorMissingError
+from deploy.onion.hostile import CircuitReaping
+from deploy.onion.packaged import examine_packaged
+from deploy.onion.places import OnionPlaces
+from deploy.onion.publish import Publisher
+from deploy.onion.settings import Packaged
+
+_START_SECONDS: Final = 60  # for our own tor to open its control socket
+_AGAIN_SECONDS: Final = 2
+_LOOK_SECONDS: Final = 0.5
+_PUBLISH_SECONDS: Final = 180
+
+
+@dataclass
+class Keeper:
+    """`run` returns never. `has_courier`: a courier's server is part of this host. `hostile_circuits`: the reading end of a
+    pipe that names circuits to close (deploy.circuits). `published` and `tor_restarted` are called when that has happened."""
+
+    places: OnionPlaces
+    packaged: Packaged | None
+    say: Say
+    has_courier: bool = True
+    publish_seconds: float = _PUBLISH_SECONDS
+    hostile_circuits: int | None = None
+    published: Callable[[], None] = lambda: None
+    tor_restarted: Callable[[], None] = lambda: None
+    _reload: bool = False
+    _was_up: bool = False
+    _told: str = ""
+    _clients: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Until killed. Errors of the first minute that the operator must mend are raised; later ones are told, and tried
+        again: OnionError."""
+        signal.signal(signal.SIGHUP, lambda *_: self._note_reload())
+        end = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                with connect(self._where()) as controller:
+                    self._keep(controller)
+            except (TorMissingError, TorFailedError) as error:
+                if not self._was_up and (self.packaged or time.monotonic() > end):
+                    raise
+                if self._was_up and self._told != str(error):
+                    self._told = str(error)
+                    self.say(f"{error}. The onions come back when tor does")
+            time.sleep(_AGAIN_SECONDS if self._was_up else 0.1)
+
+    def _where(self) -> str:
+        return self.packaged.control if self.packaged else str(self.places.control_socket)
+
+    def _note_reload(self) -> None:
+        self._reload = True
+
+    def _keep(self, controller: Controller) -> None:
+        if self._was_up:
+            self.tor_restarted()
+        if self.hostile_circuits is not None:
+            CircuitReaping(controller, self.hostile_circuits).start()
+        await_bootstrap(controller, self.say)
+        publisher = Publisher(controller, self.say)
+        self._reload = False
+        if self.packaged:
+            addresses = examine_packaged(publisher, self.places, self.packaged, self.say)
+        else:
+            addresses = self._put_own(publisher)
+        publisher.expect(addresses)
+        if not (self.packaged and all(map(publisher.is_known_to_tor, addresses.values()))):
+            self._await(publisher)
+        self._was_up, self._told = True, ""
+        for name, address in addresses.items():
+            self.say(f"The {name} onion is reachable: http://{address}")
+        self.published()
+        while True:
+            publisher.watch(_LOOK_SECONDS)
+            if self._reload:
+                self._reload = False
+                self._take_couriers(controller, publisher)
+
+    def _await(self, publisher: Publisher) -> None:
+        while not publisher.await_publication(self.publish_seconds):
+            self.say(
+                f"not published after {self.publish_seconds:.0f} seconds. tor goes on trying: check this machine's network "
+                "and clock"
+            )
+
+    def _put_own(self, publisher: Publisher) -> dict[str, str]:
+        """Set the onions, check that tor has taken them as they were meant, and return their addresses by name."""
+        self._clients = self._enrolled()
+        require_open(self.places.source_onion)
+        while True:
+            onions = self._onions()
+            publisher.put(onions)
+            if (now := self._enrolled()) == self._clients:
+                break
+            # Changed while tor read the folder: an onion whose last client went away then must not stay.
+            self._clients = now
+        told, modes = publisher.told()
+        for warning in description.check(onions, told, modes)[1]:
+            self.say(warning)
+        return {onion.name: keys.kept_address(onion.folder) for onion in onions}
+
+    def _onions(self) -> list[Onion]:
+        onions = [description.source_onion(self.places)]
+        if self._clients:
+            onions.append(description.courier_onion(self.places))
+        return onions
+
+    def _enrolled(self) -> dict[str, str]:
+        try:
+            return enrolled(self.places.authorized_clients) if self.has_courier else {}
+        except OnionFolderError as error:
+            self.say(str(error))
+            return {}
+
+    def _take_couriers(self, controller: Controller, publisher: Publisher) -> None:
+        """The enrolled couriers may have changed. Who was removed is out at once: the old introduction points are given up,
+        so that a descriptor which somebody kept leads nowhere, and circuits that stand are closed."""
+        if self.packaged:
+            self._reload_packaged(controller, publisher)
+            return
+        before, self._clients = self._clients, self._enrolled()
+        address = keys.kept_address(self.places.courier_onion)
+        removed = set(before.values()) - set(self._clients.values())
+        if removed:
+            publisher.put([description.source_onion(self.places)])
+            publisher.close_circuits(address)
+        addresses = self._put_own(publisher)
+        publisher.expect(addresses)
+        if self._clients:
+            publisher.renew(address)
+            self._await(publisher)
+        self._tell_couriers(address)
+
+    def _tell_couriers(self, address: str) -> None:
+        if self._clients:
+            self.say(f"Couriers that may come: {', '.join(sorted(self._clients))}. Their onion: http://{address}")
+        else:
+            self.say("No courier is enrolled: their onion is withdrawn")
+
+    def _reload_packaged(self, controller: Controller, publisher: Publisher) -> None:
+        assert self.packaged is not None
+        try:
+            controller.signal(stem.Signal.RELOAD)
+            addresses = examine_packaged(publisher, self.places, self.packaged, self.say)
+        except stem.ControllerError as error:
+            raise TorFailedError(f"tor does not reload: {error}") from error
+        except MismatchError as error:
+            self.say(f"{error}")
+            return
+        if "courier" in addresses:
+            publisher.close_circuits(addresses["courier"])
+        publisher.expect(addresses)
+        self.say("tor has read its torrc again")

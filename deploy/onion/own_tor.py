@@ -1,0 +1,95 @@
+"""A tor of our own: its torrc, and the step that becomes it. It has no SOCKS port and no other work than the onions."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from deploy.onion.errors import MismatchError, TorMissingError
+from deploy.onion.places import OnionPlaces
+from store.files import write_whole
+
+_OURS: Final = (
+    "hiddenservice",
+    "socks",
+    "control",
+    "cookieauth",
+    "hashedcontrol",
+    "data",
+    "log",
+    "safelogging",
+    "heartbeat",
+    "user",
+    "runasdaemon",
+    "pidfile",
+    "orport",
+    "__",
+    "%include",
+)
+
+
+def read_lines(path: Path) -> str:
+    """Further torrc lines from a file. MismatchError when one would undo what Luwte sets; OSError when it cannot be read."""
+    text = path.read_text("utf-8", "replace")
+    for line in text.splitlines():
+        words = line.split(None, 1)
+        if words and words[0].lstrip("+/").lower().startswith(_OURS):
+            raise MismatchError(f"{path} sets {words[0]}, which Luwte sets by itself: remove that line")
+    return text
+
+
+def write_torrc(places: OnionPlaces, more_lines: str) -> Path:
+    """Write the torrc. Onions are not in it: they are set by the control socket, after they were checked."""
+    path = places.tor / "torrc"
+    lines = [
+        f"DataDirectory {_quoted(places.tor)}",
+        f"ControlSocket {_quoted(places.control_socket)}",
+        "CookieAuthentication 1",
+        f"CookieAuthFile {_quoted(places.tor / 'control_auth_cookie')}",
+        "SocksPort 0",
+        "ClientOnly 1",
+        f"Log notice file {log_file(places)}",
+        "TruncateLogFile 1",
+        "SafeLogging 1",
+        "HeartbeatPeriod 0",  # it would note how many visitors came in the last hours
+        "__ReloadTorrcOnSIGHUP 0",  # a torrc without onions must not take the place of what was set
+    ]
+    write_whole(path, ["\n".join([*lines, more_lines, ""]).encode()])
+    return path
+
+
+def program() -> str:
+    """The path of tor. TorMissingError when none is installed."""
+    found = shutil.which("tor", path=os.environ.get("PATH", os.defpath) + ":/usr/bin:/usr/sbin")
+    if found is None:
+        raise TorMissingError("tor is not installed: sudo apt-get install tor")
+    return found
+
+
+def run(places: OnionPlaces, more_lines: str) -> None:
+    """Become tor. Only for a process of its own."""
+    # An old socket would be taken for that of the tor that starts.
+    places.control_socket.unlink(missing_ok=True)
+    line = [program(), "-f", str(write_torrc(places, more_lines)), "--defaults-torrc", "/dev/null", "--hush"]
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    os.execv(line[0], line)  # noqa: S606 - a fixed program, no shell
+
+
+def log_file(places: OnionPlaces) -> Path:
+    return places.tor / "tor.log"
+
+
+def complaint(places: OnionPlaces) -> str:
+    """The last warning or error in tor's log; empty when there is none."""
+    try:
+        lines = log_file(places).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    said = [line.split("] ", 1)[1] for line in lines if "[err] " in line or "[warn] " in line]
+    return said[-1] if said else ""
+
+
+def _quoted(path: Path) -> str:
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,155 @@
+"""Puts onions into a tor that runs, waits until the network has their descriptors, and watches that it stays so."""
+
+import queue
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import stem
+from stem import HSDescAction
+from stem.control import Controller, EventType
+
+from deploy.onion.control import Say, ask, clock_skew, configuration
+from deploy.onion.description import Onion, Options, options
+from deploy.onion.errors import TorFailedError
+
+_HIDDEN_SERVICES: Final = "HiddenServiceOptions"
+_MODES: Final = ("HiddenServiceSingleHopMode", "HiddenServiceNonAnonymousMode")
+_FAILURES: Final = 3  # of uploads in a row that are worth a line: single directories fail often
+_RENEWED: Final = 3 * 3600  # seconds: tor renews a descriptor at least every two hours
+
+
+class Health:
+    """What is known of one onion's descriptor. Pure: events and the time go in, sentences come out."""
+
+    def __init__(self, name: str, now: float) -> None:
+        self.name = name
+        self.is_published = False
+        self._failures = 0
+        self._is_ill = False
+        self._since = now
+
+    def uploaded(self, now: float) -> str | None:
+        was_ill, self._is_ill = self._is_ill, False
+        self.is_published, self._failures, self._since = True, 0, now
+        return f"the {self.name} onion is published again" if was_ill else None
+
+    def failed(self, reason: str) -> str | None:
+        self._failures += 1
+        if self._failures < _FAILURES or self._is_ill:
+            return None
+        self._is_ill = True
+        return (
+            f"the {self.name} onion's descriptor cannot be uploaded ({reason}): it may not be found. tor tries again by "
+            "itself; if this goes on, check this machine's network and clock"
+        )
+
+    def looked_at(self, now: float) -> str | None:
+        """Now and then. A sentence when the descriptor was not renewed for long."""
+        if self._is_ill or now - self._since < _RENEWED:
+            return None
+        self._is_ill = True
+        return f"the {self.name} onion's descriptor was not renewed for hours: check this machine's network and clock"
+
+
+class Publisher:
+    """The onions of one control connection. Its sentences go to `say`. Every method: TorFailedError when tor is gone."""
+
+    def __init__(self, controller: Controller, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
+        self._controller, self._say, self._clock = controller, say, clock
+        self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._health: dict[str, Health] = {}
+        self._told_skew = False
+        try:
+            controller.add_event_listener(
+                self._events.put, EventType.HS_DESC, EventType.STATUS_CLIENT, EventType.STATUS_GENERAL
+            )
+        except stem.ControllerError as error:
+            raise TorFailedError(f"tor does not report on its onions: {error}") from error
+
+    def put(self, onions: Iterable[Onion]) -> None:
+        """Set exactly these onions in tor, and read again which couriers may come. Nothing is written into a torrc."""
+        # stem puts each value between quotes as it is.
+        pairs = [(name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in options(onions)]
+        try:
+            self._controller.set_options(pairs)
+        except stem.ControllerError as error:
+            raise TorFailedError(f"tor refuses the onions: {error}") from error
+
+    def told(self) -> tuple[Options, dict[str, str]]:
+        """What tor says of its onions, and of the modes that hold for all of them."""
+        return configuration(self._controller, _HIDDEN_SERVICES), dict(configuration(self._controller, *_MODES))
+
+    def expect(self, addresses: dict[str, str]) -> None:
+        """Watch these onions (name to address) from now on; those that were watched before keep what is known of them."""
+        wanted = {address.removesuffix(".onion"): name for name, address in addresses.items()}
+        now = self._clock()
+        self._health = {key: self._health.get(key) or Health(name, now) for key, name in wanted.items()}
+
+    def renew(self, address: str) -> None:
+        """Wait for a new descriptor of this onion, whatever was known."""
+        key = address.removesuffix(".onion")
+        self._health[key] = Health(self._health[key].name, self._clock())
+
+    def is_known_to_tor(self, address: str) -> bool:
+        """Whether tor itself has made a descriptor for this address, in this run or one that it kept up since."""
+        try:
+            return bool(ask(self._controller, f"hs/service/desc/id/{address.removesuffix('.onion')}"))
+        except TorFailedError:
+            if not self._controller.is_alive():
+                raise
+            return False
+
+    def await_publication(self, seconds: float) -> bool:
+        """Until each watched onion's descriptor is at one directory at least. False when the time is over before."""
+        end = self._clock() + seconds
+        while any(not health.is_published for health in self._health.values()):
+            if self._clock() > end:
+                return False
+            self.watch(0.25)
+        return True
+
+    def watch(self, seconds: float) -> None:
+        """Take in what tor reports, for so long at most."""
+        try:
+            event = self._events.get(timeout=seconds)
+        except queue.Empty:
+            event = None
+        if event is None:
+            if not self._controller.is_alive():
+                raise TorFailedError("tor has ended or closed its control connection")
+            for health in self._health.values():
+                self._tell(health.looked_at(self._clock()))
+        elif event.type == EventType.HS_DESC:
+            self._take_descriptor(event)
+        elif not self._told_skew and (sentence := clock_skew(event)):
+            self._told_skew = True
+            self._tell(sentence)
+
+    def close_circuits(self, address: str) -> int:
+        """Close the circuits on which visitors of this onion are connected. How many they were."""
+        key, closed = address.removesuffix(".onion"), 0
+        try:
+            for circuit in self._controller.get_circuits([]):
+                if circuit.rend_query == key and str(circuit.purpose).startswith("HS_SERVICE_REND"):
+                    try:
+                        self._controller.close_circuit(circuit.id)
+                        closed += 1
+                    except stem.InvalidArguments:
+                        pass  # it had ended by itself
+        except stem.ControllerError as error:
+            raise TorFailedError(f"tor no longer answers: {error}") from error
+        return closed
+
+    def _take_descriptor(self, event: Any) -> None:
+        health = self._health.get(str(event.address).removesuffix(".onion"))
+        if health is None:
+            return
+        if event.action == HSDescAction.UPLOADED:
+            self._tell(health.uploaded(self._clock()))
+        elif event.action == HSDescAction.FAILED:
+            self._tell(health.failed(str(event.reason or "no reason given").replace("_", " ").lower()))
+
+    def _tell(self, sentence: str | None) -> None:
+        if sentence is not None:
+            self._say(sentence)

@@ -1,0 +1,22 @@
+"""One private Tor network for all tests of the onions, and hosts to serve in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.trial.tor_network import TorNetwork
+from store.clock import SystemClock
+from tests.support.road import Road
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorNetwork]:
+    with TorNetwork(tmp_path_factory.mktemp("net")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an intake host that is open for submissions."""
+    return Road(tmp_path_factory.mktemp("line"), SystemClock()).host_state

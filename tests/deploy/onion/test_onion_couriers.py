@@ -1,0 +1,175 @@
+"""The courier onion in a private Tor network: there only for enrolled couriers, and gone at once for who is removed.
+
+The tests of this file follow on each other: one host, whose couriers come and go.
+"""
+
+import base64
+import contextlib
+import signal
+import sys
+import time
+
+import pytest
+from nacl.public import PrivateKey
+from stem.control import Controller
+
+from deploy.onion import keys
+from tests.support.courier_stand_in import GREETING
+from tests.support.served_host import ServedHost
+from tests.support.through_tor import NEEDS_KEY, NOT_FOUND, UnreachableError, connection, exactly, refusal
+
+
+def base32(key):
+    return base64.b32encode(bytes(key)).decode("ascii").rstrip("=")
+
+
+class Courier:
+    """A laptop with a tor and a key of its own."""
+
+    def __init__(self, network, name, folder):
+        self.name, self.key = name, PrivateKey.generate()
+        self.file = folder / f"{name}.auth"
+        self.tor = network.client(name)
+
+    def enrol(self):
+        self.file.write_text(f"descriptor:x25519:{base32(self.key.public_key)}\n")
+        self.file.chmod(0o600)
+
+    def use_key(self, onion):
+        address = onion.removesuffix(".onion")
+        assert self.ask_tor(
+            f"ONION_CLIENT_AUTH_ADD {address} x25519:{base64.b64encode(bytes(self.key)).decode()}"
+        ).is_ok()
+
+    def forget(self):
+        """What its tor remembers of the onion: the descriptor, and that it failed."""
+        self.ask_tor("SIGNAL NEWNYM")
+
+    def ask_tor(self, line):
+        with Controller.from_socket_file(str(self.tor.control)) as controller:
+            controller.authenticate()
+            return controller.msg(line)
+
+    def visit(self, onion, within=60):
+        end = time.monotonic() + within
+        while True:
+            try:
+                with connection(self.tor.socks_port, onion) as sock:
+                    sock.sendall(b"hello")
+                    assert exactly(sock, len(GREETING)) == GREETING
+                    return
+            except UnreachableError:
+                assert time.monotonic() < end, f"{self.name} cannot reach the onion"
+                time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def served(network, state):
+    program = (sys.executable, "-P", "-m", "tests.support.host_with_courier", state)
+    with ServedHost(state, *program, torrc_lines=network.torrc_lines) as host:
+        host.await_source()
+        yield host
+
+
+@pytest.fixture(scope="module")
+def onion(served):
+    return keys.known_address(served.state / "onions" / "courier")
+
+
+@pytest.fixture(scope="module")
+def folder(served):
+    return served.state / "onions" / "courier" / "authorized_clients"
+
+
+@pytest.fixture(scope="module")
+def anna(network, folder):
+    return Courier(network, "anna", folder)
+
+
+@pytest.fixture(scope="module")
+def bert(network, folder):
+    return Courier(network, "bert", folder)
+
+
+def tell(served):
+    served.process.send_signal(signal.SIGHUP)
+
+
+def may_come(names, times=1):
+    return rf"Couriers that may come: {names}\. Their onion: "
+
+
+def test_without_a_courier_there_is_no_courier_onion_and_no_server_for_it(served, onion, anna):
+    assert refusal(anna.tor.socks_port, onion) == NOT_FOUND
+    assert not (served.state / "run" / "courier.sock").exists()
+    assert "courier onion" not in served.said
+
+
+def test_an_enrolled_courier_reaches_it_and_nobody_else_can_even_resolve_it(served, onion, anna, bert):
+    anna.enrol()
+    tell(served)
+    served.await_said(may_come("anna"))
+
+    anna.use_key(onion)
+    anna.visit(onion)
+    assert refusal(bert.tor.socks_port, onion) == NEEDS_KEY
+
+
+def test_who_is_removed_is_cut_off_at_once_and_others_go_on(served, onion, anna, bert):
+    bert.enrol()
+    tell(served)
+    served.await_said(may_come("anna, bert"))
+    bert.use_key(onion)
+    bert.visit(onion)
+
+    with connection(anna.tor.socks_port, onion) as sock:
+        sock.sendall(b"hello")
+        exactly(sock, len(GREETING))
+        anna.file.unlink()
+        tell(served)
+        sock.settimeout(30)
+        with contextlib.suppress(ConnectionResetError):
+            assert sock.recv(1) == b""  # closed from the host's side, although it was in use
+    served.await_said(may_come("bert"))
+
+    # With the descriptor that its tor has kept, and with none.
+    assert refusal(anna.tor.socks_port, onion) is not None
+    anna.forget()
+    assert refusal(anna.tor.socks_port, onion) is not None
+    bert.forget()
+    bert.visit(onion)
+
+
+def test_a_damaged_file_of_a_courier_withdraws_the_onion_rather_than_open_it_to_all(served, onion, folder, bert):
+    (folder / "carl.auth").write_text("descriptor:x25519:NOKEY\n")
+    (folder / "carl.auth").chmod(0o600)
+    tell(served)
+
+    served.await_said(r"carl\.auth is damaged, and tor would pass over it")
+    served.await_said(r"No courier is enrolled: their onion is withdrawn")
+    bert.forget()
+    assert refusal(bert.tor.socks_port, onion) is not None
+    (folder / "carl.auth").unlink()
+    tell(served)
+    served.await_said(may_come("bert"), times=2)
+    bert.forget()
+    bert.visit(onion)
+
+
+def test_when_the_last_one_goes_the_onion_goes(served, onion, bert):
+    bert.file.unlink()
+    tell(served)
+    served.await_said(r"No courier is enrolled: their onion is withdrawn", times=2)
+
+    with pytest.raises(UnreachableError), connection(bert.tor.socks_port, onion):
+        pass
+    end = time.monotonic() + 30
+    while (served.state / "run" / "courier.sock").exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert "Traceback" not in served.said
+
+
+def test_the_source_onion_was_never_disturbed(served):
+    assert served.said.count("The source onion is reachable") == 1
+    assert "published again" not in served.said

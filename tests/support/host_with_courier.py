@@ -1,0 +1,29 @@
+"""`luwte-intake serve` with the stand-in as its courier's server: python -m tests.support.host_with_courier STATE --torrc-lines FILE."""
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from deploy.command import sentences
+from deploy.intake_host import IntakeHost
+from deploy.onion import own_tor
+from deploy.onion.errors import OnionError
+
+
+@contextmanager
+def guard():
+    with sentences((), (OnionError,)):
+        yield
+
+
+if __name__ == "__main__":
+    with guard():
+        IntakeHost(
+            Path(sys.argv[1]),
+            more_torrc_lines=own_tor.read_lines(Path(sys.argv[3])),
+            say=click.echo,
+            guard=guard,
+            courier_module="tests.support.courier_stand_in",
+        ).run()
