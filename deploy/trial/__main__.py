@@ -11,6 +11,7 @@ import click
 from deploy.trial import line, walkthrough
 from deploy.trial.folder import TrialFolder, default_root
 from deploy.trial.line import HANDLER, RunningLine, TrialError
+from deploy.trial.processes import free_ports
 from store.files import LockedError, exclusively
 
 
@@ -84,7 +85,7 @@ def _serve(folder: TrialFolder, running: RunningLine, *, walk: bool) -> None:
 def _walk_apart() -> None:
     """A line is running in the folder: walk beside it, in a folder that goes afterwards."""
     with tempfile.TemporaryDirectory(prefix="luwte-walk-") as root:
-        source_port, desk_port = line.free_ports(2)
+        source_port, desk_port = free_ports(2)
         _run(TrialFolder(Path(root)), source_port, desk_port, fresh=False, walk=True)
 
 

@@ -1,18 +1,15 @@
 """A complete line on this machine: made by the same commands that an operator types, started and ended by process id."""
 
 import contextlib
-import ctypes
-import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final
 
+from deploy.trial import processes
 from deploy.trial.folder import TrialFolder
 from store.desk import passphrases
 from store.files import write_whole
@@ -20,9 +17,6 @@ from store.files import write_whole
 HANDLER: Final = "Anna"
 LINE_NAME: Final = "Luwte (trial)"
 _START_SECONDS: Final = 60
-_END_SECONDS: Final = 15
-_PR_SET_PDEATHSIG: Final = 1
-_LIBC: Final = ctypes.CDLL(None)
 
 
 class TrialError(Exception):
@@ -114,15 +108,7 @@ class RunningLine:
             time.sleep(0.5)
 
     def _start(self, name: str, program: str, *arguments: str | Path) -> None:
-        with self._log(name).open("ab") as log:
-            self._servers[name] = subprocess.Popen(  # noqa: S603 - our own command
-                _line(program, arguments),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C reaches this process alone, which then ends them in order
-                preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509 - no threads run yet
-            )
+        self._servers[name] = processes.start(_line(program, arguments), self._log(name))
 
     def _await(self, port: int, name: str) -> None:
         end = time.monotonic() + _START_SECONDS
@@ -135,28 +121,11 @@ class RunningLine:
         raise TrialError(f"the {name} server did not answer within {_START_SECONDS} seconds")
 
     def _end(self) -> None:
-        for server in self._servers.values():
-            with contextlib.suppress(ProcessLookupError):
-                server.terminate()
-        for server in self._servers.values():
-            try:
-                server.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+        processes.end(self._servers.values())
         self._folder.facts.unlink(missing_ok=True)
 
     def _log(self, name: str) -> Path:
         return self._folder.root / f"{name}.log"
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that were free a moment ago, taken together so that they differ."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def _line(program: str, arguments: Sequence[str | Path]) -> list[str]:
@@ -172,10 +141,3 @@ def _check_free(port: int) -> None:
             raise TrialError(
                 f"port {port} is in use by another program: choose another one with --source-port or --desk-port"
             ) from error
-
-
-def end_with_parent(parent: int) -> None:
-    """A server whose trial was killed ends too (prctl PR_SET_PDEATHSIG): the next start finds its ports free."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(1)

@@ -14,6 +14,7 @@ from pathlib import Path
 from deploy.trial import line
 from deploy.trial.browser import Browser, Form, Page
 from deploy.trial.folder import TrialFolder
+from deploy.trial.processes import free_ports
 from tests.bench.table import MIB
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +41,7 @@ def luwte() -> Iterator[tuple[Server, TrialFolder]]:
         place = TrialFolder(Path(folder))
         line.set_up(place)
         (place.intake / "intake.toml").write_text(f"[limits]\nfile_bytes = {1100 * MIB}\n")
-        source, desk = line.free_ports(2)
+        source, desk = free_ports(2)
         with line.RunningLine(place, source, desk) as running:
             yield Server(running.source_url, running.pids["intake"]), place
 
@@ -48,7 +49,7 @@ def luwte() -> Iterator[tuple[Server, TrialFolder]]:
 @contextmanager
 def discarding(how: str) -> Iterator[Server]:
     """The same gunicorn with the same options, which reads a body and keeps nothing; `how` as in discard.py."""
-    port = line.free_ports(1)[0]
+    port = free_ports(1)[0]
     command = [sys.executable, "-m", "tests.bench.discard", how, str(port)]
     with _started(command) as process:
         _await(f"http://127.0.0.1:{port}", process)

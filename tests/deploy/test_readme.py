@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.trial.line import free_ports
+from deploy.trial.processes import free_ports
 from tests.deploy.test_trial import end, facts_of, start
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.trial.browser import Browser
-from deploy.trial.line import free_ports
+from deploy.trial.processes import free_ports
 from tests.support.processes import family
 
 ROOT = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ import pytest
 
 from crypto import wordlists
 from deploy.trial.browser import Upload
-from deploy.trial.line import free_ports
+from deploy.trial.processes import free_ports
 from source_interface.page import PAGE_BYTES
 from store.clock import SystemClock
 from store.intake.settings import KIB, MIB
