@@ -1,6 +1,11 @@
-"""For all tests: a skip is a failure where everything must run."""
+"""For all tests: a skip is a failure where everything must run; and what is started once for all."""
+
+from collections.abc import Iterator
 
 import pytest
+
+from deploy.trial.tor_network import TorNetwork
+from deploy.trial.tor_process import TorClient, TorMissingError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,3 +19,19 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
         report.outcome = "failed"
         report.longrepr = f"skipped where everything must run: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def tor_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorNetwork]:
+    """A private Tor network on loopback, for every test that wants one. It takes most of half a minute to start."""
+    try:
+        with TorNetwork(tmp_path_factory.mktemp("tor") / "net") as network:
+            yield network
+    except TorMissingError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def tor_client(tor_network: TorNetwork) -> TorClient:
+    """The tor through which sources come."""
+    return tor_network.client("source")

@@ -73,7 +73,7 @@ class TorNetwork:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._nodes: list[TorProcess] = []
         self._clients: list[TorClient] = []
         self._authorities: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class TorNetwork:
     def __enter__(self) -> Self:
         end = time.monotonic() + _START_SECONDS
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._start_authorities(end)
             self._start_relays()
             self._await_consensus(end)
@@ -107,10 +107,10 @@ class TorNetwork:
 
         TorError when the name was used before or it has not joined after two minutes.
         """
-        if (self._folder / name).exists():
+        if (self.folder / name).exists():
             raise TorError(f"there is a tor named {name} already: choose another name")
         (port,) = processes.free_ports(1)
-        client = TorClient(self._folder / name, port, _text(*self.torrc_lines, *lines))
+        client = TorClient(self.folder / name, port, _text(*self.torrc_lines, *lines))
         self._clients.append(client)
         client.start()
         client.await_bootstrap(time.monotonic() + _CLIENT_SECONDS)
@@ -119,7 +119,7 @@ class TorNetwork:
     def _start_authorities(self, end: float) -> None:
         ports = processes.free_ports(2 * _AUTHORITIES)
         made = [
-            _Authority(self._folder / f"authority{number}", *ports[2 * number : 2 * number + 2])
+            _Authority(self.folder / f"authority{number}", *ports[2 * number : 2 * number + 2])
             for number in range(_AUTHORITIES)
         ]
         with ThreadPoolExecutor(_AUTHORITIES) as pool:  # a key takes most of a second
@@ -139,7 +139,7 @@ class TorNetwork:
         for number, port in enumerate(processes.free_ports(_RELAYS)):
             name = f"relay{number}"
             torrc = _text(*self.torrc_lines, _SERVER.format(name=name, or_port=port))
-            self._start(TorProcess(self._folder / name, torrc))
+            self._start(TorProcess(self.folder / name, torrc))
 
     def _start(self, node: TorProcess) -> None:
         self._nodes.append(node)

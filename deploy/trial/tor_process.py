@@ -25,6 +25,10 @@ class TorError(Exception):
     """The private network cannot go on; the message says why and what to do."""
 
 
+class TorMissingError(TorError):
+    """This machine has no tor."""
+
+
 class TorProcess:
     """A tor with a folder of its own: `torrc`, `data/`, `notice.log`, and the control socket `control`.
 
@@ -59,7 +63,7 @@ class TorProcess:
         return self.process.pid
 
     def command(self) -> list[str]:
-        """The tor of this machine with this torrc alone; TorError when there is none."""
+        """The tor of this machine with this torrc alone; TorMissingError when there is none."""
         return [tool("tor"), "-f", str(self.torrc), "--defaults-torrc", "/dev/null", "--hush"]
 
     def start(self) -> None:
@@ -106,10 +110,10 @@ class TorClient(TorProcess):
 
 
 def tool(name: str) -> str:
-    """The path of a program of Debian's package `tor`; TorError that names the package when it is not there."""
+    """The path of a program of Debian's package `tor`; TorMissingError when it is not there."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
     if found is None:
-        raise TorError(f"{name} is not installed: install Debian's package 'tor' (sudo apt-get install tor)")
+        raise TorMissingError(f"{name} is not installed: install Debian's package 'tor' (sudo apt-get install tor)")
     return found
 
 

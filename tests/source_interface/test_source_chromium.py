@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,21 +14,10 @@ from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.source_interface.conftest import Intake
+from tests.support.browser import WIDTHS, NotInstalledError
+from tests.support.chromium import page_size, start_chromium
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-WIDTHS = (360, 1280)
 WORD = "Donaudampfschifffahrtsgesellschaftskapitänswitwenversicherung" * 4
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",  # tests may run as root
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
 
 
 class Person:
@@ -68,32 +56,23 @@ def overflows(driver: webdriver.Chrome) -> list[str]:
     """Where the page shown is wider than the screen: at which width, in which direction."""
     found = []
     for width in WIDTHS:
-        screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
-        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        page_size(driver, width)
         for direction in ("rtl", "ltr"):
             root = driver.execute_cdp_cmd("DOM.getDocument", {"depth": 1})["root"]
             html = next(child for child in root["children"] if child["nodeName"] == "HTML")
             turned = {"nodeId": html["nodeId"], "name": "dir", "value": direction}
             driver.execute_cdp_cmd("DOM.setAttributeValue", turned)
-            metrics = driver.execute_cdp_cmd("Page.getLayoutMetrics", {})
-            if metrics["cssContentSize"]["width"] > width:
+            if page_size(driver, width)["width"] > width:
                 found.append(f"{width} {direction}")
     return found
 
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip("chromium and chromedriver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    service = webdriver.ChromeService(DRIVER, log_output=os.devnull)
-    driver = webdriver.Chrome(options, service)
-    driver.set_page_load_timeout(60)
+    try:
+        driver = start_chromium(tmp_path_factory.mktemp("chromium"))
+    except NotInstalledError as error:
+        pytest.skip(str(error))
     yield driver
     driver.quit()
 

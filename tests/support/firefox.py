@@ -1,0 +1,302 @@
+"""Firefox ESR with Tor Browser's settings, driven by Mozilla's own Marionette client through a SOCKS port.
+
+Tor Browser is Firefox ESR with other defaults and NoScript. What its security levels change, by its `SecurityLevel` module
+and by what NoScript lets through, is set here by preferences:
+
+- *Safest*: no JavaScript, SVG, MathML, web fonts, media or WebGL, anywhere.
+- *Safer*: no just-in-time compilation, WebAssembly, MathML, Graphite or WebGL; JavaScript is off on http. An onion is no such
+  site: its address authenticates it and its way is encrypted, so NoScript treats it as https there. So scripts stay on.
+- *Standard*: everything is on.
+"""
+
+import json
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from deploy.trial import processes
+from tests.support.browser import LAST, PAGE_SECONDS, NoPageError, NotInstalledError, Received
+
+with warnings.catch_warnings():
+    # One of its own dependencies asks another for something old, when it is loaded.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from marionette_driver import errors
+    from marionette_driver.by import By
+    from marionette_driver.marionette import Marionette, WebElement
+
+FIREFOX = shutil.which("firefox-esr")
+_START_SECONDS = 120
+_OWN_PREFERENCES: dict[str, object] = {
+    # As Tor Browser has them.
+    "browser.privatebrowsing.autostart": True,
+    "dom.security.https_only_mode": True,
+    "dom.security.https_only_mode.upgrade_onion": False,
+    "network.dns.blockDotOnion": False,
+    "network.dns.disablePrefetch": True,
+    "network.dns.disableIPv6": True,
+    "network.http.referer.hideOnionSource": True,
+    "network.http.speculative-parallel-limit": 0,
+    "network.http.http3.enable": False,
+    "network.predictor.enabled": False,
+    "network.prefetch-next": False,
+    "network.proxy.allow_bypass": False,
+    "network.proxy.failover_direct": False,
+    "network.proxy.no_proxies_on": "",
+    "network.trr.mode": 5,
+    "media.peerconnection.enabled": False,
+    "media.gmp-provider.enabled": False,
+    "privacy.firstparty.isolate": True,
+    "privacy.resistFingerprinting": True,
+    "browser.startup.page": 0,
+    "browser.startup.homepage": "about:blank",
+    "browser.startup.homepage_override.mstone": "ignore",
+    "browser.newtabpage.enabled": False,
+    "browser.newtabpage.activity-stream.feeds.system.topstories": False,
+    # What would go out by itself.
+    "app.normandy.enabled": False,
+    "app.update.enabled": False,
+    "app.update.auto": False,
+    "browser.discovery.enabled": False,
+    "browser.region.network.url": "",
+    "browser.region.update.enabled": False,
+    "browser.safebrowsing.blockedURIs.enabled": False,
+    "browser.safebrowsing.downloads.enabled": False,
+    "browser.safebrowsing.malware.enabled": False,
+    "browser.safebrowsing.phishing.enabled": False,
+    "browser.search.update": False,
+    "browser.topsites.contile.enabled": False,
+    "browser.translations.enable": False,
+    "datareporting.healthreport.uploadEnabled": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "datareporting.usage.uploadEnabled": False,
+    "dom.push.enabled": False,
+    "dom.push.connection.enabled": False,
+    "extensions.blocklist.enabled": False,
+    "extensions.getAddons.cache.enabled": False,
+    "extensions.systemAddon.update.enabled": False,
+    "extensions.update.enabled": False,
+    "identity.fxaccounts.enabled": False,
+    "media.gmp-manager.updateEnabled": False,
+    "messaging-system.rsexperimentloader.enabled": False,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "network.sntp.pools": "",
+    "security.remote_settings.crlite_filters.enabled": False,
+    "security.remote_settings.intermediates.enabled": False,
+    "services.settings.server": "data:,#nothing",
+    "signon.rememberSignons": False,
+    "termsofuse.bypassNotification": True,
+    "toolkit.telemetry.enabled": False,
+    "toolkit.telemetry.server": "",
+    # For the driver.
+    "marionette.port": 0,
+    "remote.prefs.recommended": False,
+}
+_NOT_FAST: dict[str, object] = {
+    "gfx.font_rendering.graphite.enabled": False,
+    "gfx.font_rendering.opentype_svg.enabled": False,
+    "javascript.options.asmjs": False,
+    "javascript.options.baselinejit": False,
+    "javascript.options.ion": False,
+    "javascript.options.native_regexp": False,
+    "javascript.options.wasm": False,
+    "mathml.disabled": True,
+    "webgl.disabled": True,
+}
+# Keeps, in the browser's own process, each answer that came over the network.
+_RECORD = """
+if (!Services.luwteReceived) {
+  Services.luwteReceived = [];
+  Services.obs.addObserver(subject => {
+    const channel = subject.QueryInterface(Ci.nsIHttpChannel);
+    let status = 0;
+    try { status = channel.responseStatus; } catch (none) {}
+    Services.luwteReceived.push([channel.URI.spec, status, channel.encodedBodySize]);
+  }, "http-on-stop-request");
+}
+"""
+
+
+class Level(Enum):
+    """Tor Browser's security levels, each with the preferences that make it."""
+
+    SAFEST = {
+        **_NOT_FAST,
+        "gfx.downloadable_fonts.enabled": False,
+        "javascript.enabled": False,
+        "media.mp4.enabled": False,
+        "media.ogg.enabled": False,
+        "media.webm.enabled": False,
+        "svg.disabled": True,
+    }
+    SAFER = {**_NOT_FAST}
+    STANDARD = {"javascript.enabled": True}
+
+
+class Firefox:
+    """One Firefox with a fresh profile in `folder`, from construction to `end`.
+
+    `socks_port` is that of a tor on this machine; without one the browser connects directly, to show that it would be seen.
+    `before` are words to put before the command, a tracer's for one.
+    """
+
+    def __init__(
+        self, folder: Path, level: Level, socks_port: int | None = None, before: Sequence[str | Path] = ()
+    ) -> None:
+        if FIREFOX is None:
+            raise NotInstalledError("firefox-esr is not installed: install Debian's package 'firefox-esr'")
+        self.name = f"firefox-{level.name.lower()}"
+        self._folder = folder
+        profile = folder / "profile"
+        profile.mkdir(parents=True)
+        preferences = _OWN_PREFERENCES | _proxy(socks_port) | level.value
+        lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in preferences.items()]
+        (profile / "user.js").write_text("".join(lines))
+        options = ("--headless", "--no-remote", "--marionette", "--remote-allow-system-access", "--profile", profile)
+        self._process = processes.start(["env", *_environment(folder), *before, FIREFOX, *options], folder / "log")
+        try:
+            self._driver = self._connect(profile / "MarionetteActivePort")
+        except BaseException:
+            processes.end([self._process])
+            raise
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def _connect(self, port_file: Path) -> Marionette:
+        end = time.monotonic() + _START_SECONDS
+        while not (port_file.exists() and port_file.read_text().strip()):
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"Firefox did not start; it said:\n{(self._folder / 'log').read_text()}")
+            time.sleep(0.05)
+        driver = Marionette(port=int(port_file.read_text()), socket_timeout=PAGE_SECONDS + 60)
+        driver.start_session()
+        driver.timeout.page_load = PAGE_SECONDS
+        driver.timeout.implicit = 0
+        with driver.using_context(driver.CONTEXT_CHROME):
+            driver.execute_script(_RECORD)
+        return driver
+
+    def open(self, url: str) -> None:
+        try:
+            self._driver.navigate(url)
+        except errors.UnknownException as error:
+            raise NoPageError(f"{url}: {error}") from error
+
+    def press(self, selector: str) -> None:
+        before = self._find("html")
+        self._find(selector).click()
+        end = time.monotonic() + PAGE_SECONDS
+        while not self._is_next_page(before):
+            if self._driver.get_url().startswith("about:"):
+                raise NoPageError(f"after {selector}: {self._driver.get_url()}")
+            if time.monotonic() > end:
+                raise NoPageError(f"after {selector} no page came within {PAGE_SECONDS} seconds")
+            time.sleep(0.1)
+
+    def _is_next_page(self, before: WebElement) -> bool:
+        try:
+            return self._find("html") != before and bool(self._driver.find_elements(By.CSS_SELECTOR, LAST))
+        except errors.MarionetteException:
+            return False  # the page is being replaced
+
+    def fill(self, selector: str, text: str) -> None:
+        field = self._find(selector)
+        field.clear()
+        field.send_keys(text)
+
+    def choose(self, selector: str, files: Sequence[Path]) -> None:
+        for file in files:
+            self._find(selector).send_keys(str(file))
+
+    def texts(self, selector: str) -> list[str]:
+        return [element.text for element in self._driver.find_elements(By.CSS_SELECTOR, selector)]
+
+    def attributes(self, selector: str, name: str) -> list[str]:
+        found = self._driver.find_elements(By.CSS_SELECTOR, selector)
+        return [element.get_attribute(name) or "" for element in found]
+
+    @property
+    def url(self) -> str:
+        return str(self._driver.get_url())
+
+    @property
+    def text(self) -> str:
+        return str(self._find("body").text)
+
+    @property
+    def source(self) -> str:
+        return str(self._driver.page_source)
+
+    def screenshot(self, path: Path, width: int) -> None:
+        self._be_wide(width)
+        with path.open("wb") as image:
+            self._driver.save_screenshot(image)
+
+    def too_wide(self, width: int) -> bool:
+        self._be_wide(width)
+        html = self._find("html")
+        return int(html.get_property("scrollWidth")) > width
+
+    def _be_wide(self, width: int) -> None:
+        """A headless window cannot be as narrow as a telephone; what shows the page in it can."""
+        self._system(
+            "const shown = gBrowser.selectedBrowser, width = arguments[0] + 'px';"
+            "for (const name of ['width', 'min-width', 'max-width']) shown.style.setProperty(name, width, 'important');",
+            width,
+        )
+        end = time.monotonic() + 10
+        while (is_wide := self._find("html").get_property("clientWidth")) != width:
+            if time.monotonic() > end:
+                raise RuntimeError(f"the page is {is_wide} pixels wide, not {width}")
+            time.sleep(0.05)
+
+    def received(self) -> list[Received]:
+        found = self._system("return Services.luwteReceived.splice(0)")
+        return [Received(url, status, size) for url, status, size in found if url.startswith("http")]
+
+    def preference(self, name: str) -> Any:
+        return self._driver.get_pref(name)
+
+    def end(self) -> None:
+        try:
+            self._driver.delete_session()
+        except (OSError, errors.MarionetteException):
+            self._driver.client.close()  # it has gone by itself
+        finally:
+            self._driver.cleanup_ran = True
+            processes.end([self._process])
+
+    def _find(self, selector: str) -> WebElement:
+        return self._driver.find_element(By.CSS_SELECTOR, selector)
+
+    def _system(self, script: str, *arguments: object) -> Any:
+        with self._driver.using_context(self._driver.CONTEXT_CHROME):
+            return self._driver.execute_script(script, script_args=arguments)
+
+
+def _proxy(socks_port: int | None) -> dict[str, object]:
+    if socks_port is None:
+        return {"network.proxy.type": 0}
+    return {
+        "network.proxy.type": 1,
+        "network.proxy.socks": "127.0.0.1",
+        "network.proxy.socks_port": socks_port,
+        "network.proxy.socks_version": 5,
+        "network.proxy.socks_remote_dns": True,
+        "network.proxy.allow_hijacking_localhost": True,
+    }
+
+
+def _environment(folder: Path) -> list[str]:
+    """Nothing of the session that the tests run in; its home is the folder."""
+    unset = [f"--unset={name}" for name in os.environ if name.lower().endswith("_proxy") or name.startswith("DBUS_")]
+    own = ("MOZ_CRASHREPORTER_DISABLE=1", "DBUS_SESSION_BUS_ADDRESS=disabled:")
+    # Only with this does it heed services.settings.server.
+    return [*unset, f"HOME={folder}", f"TMPDIR={folder}", "MOZ_REMOTE_SETTINGS_DEVTOOLS=1", *own]
