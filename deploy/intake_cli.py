@@ -9,7 +9,9 @@ import click
 
 from crypto.epoch import EpochChoice, Standing
 from deploy.command import STATE, count, read_card, sentences, show_fingerprint
+from deploy.courier_enrolment import courier_commands
 from deploy.intake_config import ConfigurationError, load_configuration
+from journalist_interface.courier.errors import PairingError
 from store.files import LockedError
 from store.intake.errors import BundleRefusedError, IntakeError
 from store.intake.place import IntakePlace
@@ -26,6 +28,7 @@ def main() -> None:
     Every day:    luwte-intake serve --state DIR
     The courier:  luwte-intake collect --state DIR --to STICK
                   luwte-intake deliver --state DIR FILE
+    Over Tor:     luwte-intake courier add --state DIR NAME LINE
     """
 
 
@@ -126,8 +129,11 @@ def status(state: Path) -> None:
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    with sentences((BundleRefusedError,), (IntakeError, LockedError, ConfigurationError)):
+    with sentences((BundleRefusedError,), (IntakeError, LockedError, ConfigurationError, PairingError)):
         yield
+
+
+main.add_command(courier_commands(_sentences))
 
 
 @contextmanager

@@ -26,12 +26,12 @@ from store.desk.line_keys import LineKeys
 from store.desk.manifests import settle
 from store.desk.model import ImportReport, Severity
 from store.desk.pipeline import OpenedAhead
-from store.desk.plain_files import open_plain
 from store.desk.saving import in_own_words
 from store.desk.stored import StoredFiles
 from store.desk.sweeping import Workplace
 from store.desk.tables import CollectRow, DispatchRow
 from store.desk.taking import KeyRing, Taken, Taker
+from store.plain_files import open_plain
 
 BOOKED_AT_ONCE: Final = 64 * 1024 * 1024  # characters held in memory before they go to the database
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from store.desk.errors import DamagedError
-from store.desk.plain_files import file_sha256, open_plain, size_of
 from store.desk.saving import in_own_words
 from store.files import TEMPORARY_SUFFIX, remove_whole, write_whole
+from store.plain_files import file_sha256, open_plain, size_of
 
 _BLOCK = 1024 * 1024
 
