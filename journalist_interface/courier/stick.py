@@ -82,6 +82,7 @@ class Writing:
         if self.length > bundle.size:
             remove_whole(part)
             self._digest, self.length = hashlib.sha256(), 0
+        self._ended = False
         self._gone_on = self.length > 0
         self._file = DurableFile(part, os.O_APPEND, mode=0o644)
 
@@ -96,6 +97,7 @@ class Writing:
         """The whole file, on the stick for good. When it is not the one announced nothing is there: MisbehavedError, or
         InterruptedTransferError when it is a part from before that may be what is damaged."""
         with stick_errors():
+            self._ended = True
             self._file.finish()
             if self.length != self._bundle.size or self._digest.digest() != self._bundle.sha256:
                 remove_whole(self._part)
@@ -106,8 +108,10 @@ class Writing:
         return self._final
 
     def pause(self) -> None:
-        with suppress(OSError):
-            self._file.finish()
+        """Nothing, once it is finished."""
+        if not self._ended:
+            with suppress(OSError):
+                self._file.finish()
         self._file.close()
 
 

@@ -1,12 +1,13 @@
 """One HTTP exchange with the intake host, which is believed nothing: every length is bounded and every answer checked."""
 
 import http.client
+import io
 import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from crypto.errors import MalformedError
 from journalist_interface.courier.errors import InterruptedTransferError, MisbehavedError
@@ -16,6 +17,36 @@ Connect = Callable[[], socket.socket]
 _PIECE: Final = 1 << 16
 _PATIENCES: Final = 4
 _LENGTH: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
+
+
+class _Head(io.BufferedReader):
+    """Notices an end within a line."""
+
+    cut = False
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        self.cut = self.cut or (not line.endswith(b"\n") and len(line) != size)
+        return line
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer whose head was cut off is no answer: what is left of it could look like another one."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(sock, *arguments, **keywords)
+        self.fp: _Head = _Head(self.fp.detach())
+
+    def begin(self) -> None:
+        head = self.fp
+        try:
+            super().begin()
+        except http.client.HTTPException as error:
+            if head.cut:
+                raise InterruptedTransferError("the connection broke") from error
+            raise
+        if head.cut:
+            raise InterruptedTransferError("the connection broke")
 
 
 class HostRefusal(Exception):  # noqa: N818 - an answer, which is not always an error
@@ -67,8 +98,10 @@ class Wire:
         self, method: str, path: str, headers: dict[str, str], body: Iterable[bytes]
     ) -> Iterator[tuple[http.client.HTTPResponse, threading.Timer]]:
         """The answer, and the timer that ends the connection unless it is whole in time."""
-        untrusted = self._connect()
+        with _broken_connections():
+            untrusted = self._connect()
         connection = http.client.HTTPConnection(self._host)
+        connection.response_class = _Answer
         connection.sock = untrusted
         # Without it, an answer could go on for ever with one byte now and then.
         deadline = threading.Timer(self._patience * _PATIENCES, _end, [untrusted])
