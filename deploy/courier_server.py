@@ -20,6 +20,7 @@ class CourierServer(IntakeServer):
         super().load_config()
         self.cfg.set("workers", 1)
         self.cfg.set("threads", _THREADS)
+        self.cfg.set("umask", 0o117)  # the socket: 0660
 
 
 def serve(state: Path, bind: str, ready: Callable[[], None] = lambda: None) -> None:

@@ -64,7 +64,6 @@ class Endpoint:
                 Rule(f"{ROOT}/uploads/<untrusted_name>/<int:offset>", endpoint=self._append, methods=["POST"]),
                 Rule(f"{ROOT}/uploads/<untrusted_name>/take", endpoint=self._take, methods=["POST"]),
             ],
-            strict_slashes=False,
             merge_slashes=False,
         )
 

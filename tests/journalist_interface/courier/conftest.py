@@ -19,6 +19,7 @@ from store.intake.place import IntakePlace
 from tests.store.intake.conftest import Line, copy_of, pair
 from tests.support.clock import SetClock
 from tests.support.relay import CuttingRelay
+from tests.support.road import RoadSource, submit
 
 ROOT = Path(__file__).parents[3]
 QUICK = Patience(silence=30, pauses=(0.0, 0.05, 0.1, 0.2))
@@ -122,26 +123,45 @@ def paired_today(tmp_path_factory: pytest.TempPathFactory) -> Line:
     return line
 
 
-@pytest.fixture
-def new_host(paired_today: Line, tmp_path: Path) -> Iterator[Callable[..., Host]]:
-    """Makes hosts that answer."""
+@contextlib.contextmanager
+def hosts_in(paired: Line, folder: Path) -> Iterator[Callable[..., Host]]:
+    """Makes hosts that answer, and ends them."""
     hosts: list[Host] = []
     with tempfile.TemporaryDirectory(prefix="luwte-test-") as sockets:
 
         def make(**how: int) -> Host:
-            folder = tmp_path / f"host{len(hosts)}"
-            folder.mkdir()
-            line = copy_of(paired_today, folder, SetClock(paired_today.clock.day))
-            host = Host(line, folder, Path(sockets) / f"{len(hosts)}.sock")
+            inside = folder / f"host{len(hosts)}"
+            inside.mkdir()
+            line = copy_of(paired, inside, SetClock(paired.clock.day))
+            host = Host(line, inside, Path(sockets) / f"{len(hosts)}.sock")
             hosts.append(host)
             host.start(**how)
             return host
 
+        try:
+            yield make
+        finally:
+            for host in hosts:
+                if host.process is not None:
+                    host.end()
+                host.place.close()
+
+
+@pytest.fixture
+def new_host(paired_today: Line, tmp_path: Path) -> Iterator[Callable[..., Host]]:
+    """Makes hosts for one test."""
+    with hosts_in(paired_today, tmp_path) as make:
         yield make
-        for host in hosts:
-            if host.process is not None:
-                host.end()
-            host.place.close()
+
+
+@pytest.fixture(scope="module")
+def standing(paired_today: Line, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """One host, where bundle 1 waits, for tests that leave it as it was."""
+    with hosts_in(paired_today, tmp_path_factory.mktemp("standing")) as make:
+        host = make()
+        submit(host.place, RoadSource(1), "one")
+        host.place.collector.make()
+        yield host
 
 
 @pytest.fixture
