@@ -9,6 +9,7 @@ import click
 
 from crypto.epoch import EpochChoice, Standing
 from deploy.command import ACCEPT_GAP, STATE, count, read_card, sentences, show_fingerprint, warn_of_missing
+from deploy.courier_enrolment import courier_commands
 from deploy.intake_config import ConfigurationError, load_configuration
 from deploy.onion import description, own_tor
 from deploy.onion.couriers import enrolled
@@ -16,6 +17,7 @@ from deploy.onion.errors import OnionError
 from deploy.onion.keys import known_address, read_address
 from deploy.onion.places import OnionPlaces
 from deploy.private_memory import keep_memory_private
+from journalist_interface.courier.errors import PairingError
 from store.files import LockedError
 from store.intake.errors import BundleRefusedError, IntakeError
 from store.intake.place import IntakePlace
@@ -32,6 +34,7 @@ def main() -> None:
     Every day:    luwte-intake serve --state DIR
     The courier:  luwte-intake collect --state DIR --to STICK
                   luwte-intake deliver --state DIR FILE
+    Over Tor:     luwte-intake courier add --state DIR NAME LINE
     """
     keep_memory_private()
 
@@ -163,8 +166,11 @@ def status(state: Path) -> None:
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    with sentences((BundleRefusedError,), (IntakeError, LockedError, ConfigurationError, OnionError)):
+    with sentences((BundleRefusedError,), (IntakeError, LockedError, ConfigurationError, OnionError, PairingError)):
         yield
+
+
+main.add_command(courier_commands(_sentences))
 
 
 def _addresses(state: Path) -> dict[str, str]:

@@ -30,6 +30,7 @@ from store.intake.acknowledged import delete_acknowledged
 from store.intake.blobs import Blobs, MissingBlobError
 from store.intake.bundles import bundle_name, room_for, sweep_outbox, taken_in
 from store.intake.database import Database
+from store.intake.errors import UnreadableError
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
 from store.intake.mailboxes import forget_old_graves
@@ -51,6 +52,16 @@ class CollectReport:
     files: tuple[Path, ...]
     objects: int
     missing: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A bundle that the desk has not acknowledged: the file at `path`, of `size` bytes, never changes while it is one."""
+
+    number: int
+    size: int
+    sha256: bytes
+    path: Path
 
 
 class Collector:
@@ -77,17 +88,40 @@ class Collector:
         Repeating it loses and doubles nothing. LockedError while another collect or deliver runs; NoSpaceError.
         """
         with exclusively(self._lock):
-            self._give_back_claims()
-            delete_acknowledged(self._database, self._blobs)
-            self._intake_keys.current()
-            made, objects = [], 0
-            while (claim := self._claim()) is not None:
-                number, entries = claim
-                self._write(number, entries)
-                made.append(number)
-                objects += len(entries)
+            made, objects = self._make()
             files, missing = self._copy_out(to)
         return CollectReport(tuple(made), tuple(files), objects, tuple(missing))
+
+    def make(self) -> tuple[int, ...]:
+        """Make bundles of all that waits and copy none: their numbers. Raises what `collect` does."""
+        with exclusively(self._lock):
+            return tuple(self._make()[0])
+
+    def outgoing(self) -> tuple[Outgoing, ...]:
+        """Every bundle that the desk has not acknowledged, in order. UnreadableError when one has gone from the disk."""
+        found, gone = [], set()
+        for number, sha256 in self._unacknowledged():
+            path = self._outbox / bundle_name(Direction.COLLECT, number)
+            try:
+                found.append(Outgoing(number, path.stat().st_size, sha256, path))
+            except OSError:
+                gone.add(number)
+        # A delivery may have acknowledged one meanwhile; any other must be there.
+        if gone and (lost := gone.intersection(number for number, _ in self._unacknowledged())):
+            raise UnreadableError(f"bundle {min(lost)} is missing in the outbox of the intake host")
+        return tuple(found)
+
+    def _make(self) -> tuple[list[int], int]:
+        self._give_back_claims()
+        delete_acknowledged(self._database, self._blobs)
+        self._intake_keys.current()
+        made, objects = [], 0
+        while (claim := self._claim()) is not None:
+            number, entries = claim
+            self._write(number, entries)
+            made.append(number)
+            objects += len(entries)
+        return made, objects
 
     def _give_back_claims(self) -> None:
         with self._database.writing() as session:
@@ -198,14 +232,16 @@ class Collector:
             tombstones=tuple(Tombstone(Erased.MAILBOX, grave.ref) for grave in graves),
         )
 
-    def _copy_out(self, to: Path) -> tuple[list[Path], list[int]]:
-        files, missing = [], []
+    def _unacknowledged(self) -> list[tuple[int, bytes]]:
         with self._database.reading() as session:
             query = select(OutBundle).where(~OutBundle.acknowledged).order_by(OutBundle.number)
-            bundles = [(row.number, row.file_sha256) for row in session.scalars(query) if row.file_sha256]
+            return [(row.number, row.file_sha256) for row in session.scalars(query) if row.file_sha256]
+
+    def _copy_out(self, to: Path) -> tuple[list[Path], list[int]]:
+        files, missing = [], []
         with room_for("the folder for bundles"):
             to.mkdir(parents=True, exist_ok=True)
-            for number, file_sha256 in bundles:
+            for number, file_sha256 in self._unacknowledged():
                 name = bundle_name(Direction.COLLECT, number)
                 try:
                     copy_to_stick(self._outbox / name, file_sha256, to)

@@ -88,6 +88,11 @@ class Deliverer:
                 except CryptoError as error:
                     raise BundleRefusedError(f"{path.name} was not taken in: {error}") from error
 
+    def has(self, number: int) -> bool:
+        """Whether the dispatch bundle with this number was taken in."""
+        with self._database.reading() as session:
+            return session.get(InBundle, number) is not None
+
     def _take_in(self, reader: _StickReader, *, accept_gap: range | None) -> DeliverReport:
         bundle = open_bundle(
             self._keys.identity, self._line.verify_key, reader, line=self._line.line, direction=Direction.DISPATCH

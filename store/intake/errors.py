@@ -21,6 +21,22 @@ class BundleRefusedError(IntakeError):
     """A bundle was not taken in: for the courier and the operator. Nothing was changed."""
 
 
+class UploadError(IntakeError):
+    """A courier's upload cannot go on as it was asked for: for the courier's program, which can begin anew."""
+
+
+class UploadOffsetError(UploadError):
+    """The upload goes on elsewhere: `have` bytes of it are here."""
+
+    def __init__(self, have: int) -> None:
+        super().__init__(f"{have} bytes are here")
+        self.have = have
+
+
+class UploadDamagedError(UploadError):
+    """What arrived is not what was announced. It was removed."""
+
+
 class RefusedSubmissionError(IntakeError):
     """A submission, or a part of it, cannot be taken: the source is told why."""
 

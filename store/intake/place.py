@@ -21,6 +21,7 @@ from store.intake.deliver import Deliverer
 from store.intake.errors import SetupError
 from store.intake.host_keys import FILE_NAME as KEYS_NAME
 from store.intake.host_keys import HostKeys
+from store.intake.inbox import Inbox
 from store.intake.intake_keys import IntakeKeys
 from store.intake.mailboxes import Mailboxes
 from store.intake.replies import Replies
@@ -82,6 +83,7 @@ class IntakePlace:
         self.collector = Collector(
             state, self.database, self.blobs, self.keys, self.intake_keys, self.line, settings, self.today
         )
+        self.inbox = Inbox(state / "inbox", self.today)
         self.deliverer = Deliverer(state, self.database, self.blobs, self.keys, self.intake_keys, self.line, self.today)
 
     @staticmethod

@@ -1,0 +1,148 @@
+"""A tor of the courier's own: a child process with one SOCKS socket that no other user of this laptop can reach.
+
+It knows the courier's key, keeps its directory cache for the next time, and ends with this program, killed or not.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import stem
+from stem.control import Controller
+
+_START_SECONDS: Final = 20  # for the control socket to answer
+_STILL_SECONDS: Final = 180  # without any progress
+_END_SECONDS: Final = 15
+_POLL_SECONDS: Final = 0.2
+_WHERE: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PHASE: Final = re.compile(r'PROGRESS=(\d+).*?SUMMARY="([^"]*)"(?:.*?WARNING="([^"]*)")?')
+
+
+class CourierTorError(Exception):
+    """Tor did not start or does not reach its network; the message says what to do."""
+
+
+@contextmanager
+def courier_tor(
+    state: Path, auth_folder: Path, *, extra_lines: Iterable[str] = (), say: Callable[[str], None] = lambda _: None
+) -> Iterator[Path]:
+    """Run a tor for the block; gives the path of its SOCKS socket. `say` hears how far it is. CourierTorError.
+
+    `auth_folder` holds the keys for onion services, `extra_lines` go to the end of its torrc.
+    """
+    program = shutil.which("tor", path=os.environ.get("PATH", "") + ":" + _WHERE)
+    if program is None:
+        raise CourierTorError(
+            "Tor is not installed: 'sudo apt install tor'. Or use one that runs already: --socks 127.0.0.1:9050 "
+            "(Tor Browser: 127.0.0.1:9150), with the key's file in its ClientOnionAuthDir"
+        )
+    data = state / "tor"
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data.chmod(0o700)
+    with ExitStack() as stack:
+        # A short path of its own: the name of a UNIX socket has 107 bytes at most.
+        runtime = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="luwte-")))
+        torrc, said = runtime / "torrc", runtime / "said"
+        torrc.write_text("".join(f"{line}\n" for line in [*_lines(data, auth_folder, runtime), *extra_lines]), "utf-8")
+        with said.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603 - the system's tor, with arguments of ours
+                [program, "--defaults-torrc", "/dev/null", "-f", torrc],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for this program, which ends tor in its own time
+            )
+        stack.callback(_end, process)
+        _bootstrap(process, runtime / "control", said, say, stack)
+        yield runtime / "socks"
+
+
+def _lines(data: Path, auth_folder: Path, runtime: Path) -> list[str]:
+    return [
+        f"DataDirectory {_quoted(data)}",
+        f"ClientOnionAuthDir {_quoted(auth_folder)}",
+        f"SocksPort unix:{_quoted(runtime / 'socks')} ExtendedErrors OnionTrafficOnly",
+        f"ControlPort unix:{_quoted(runtime / 'control')}",
+        "CookieAuthentication 1",
+        f"CookieAuthFile {_quoted(runtime / 'cookie')}",
+        f"__OwningControllerProcess {os.getpid()}",
+        "ClientOnly 1",
+        "AvoidDiskWrites 1",
+        "Log warn stdout",
+    ]
+
+
+def _quoted(path: Path) -> str:
+    if re.search(r'["\\\n\r]', str(path)):
+        raise CourierTorError(
+            f"the folder {path} has a quotation mark, backslash or line break in its name; choose another"
+        )
+    return f'"{path.absolute()}"'
+
+
+def _bootstrap(
+    process: subprocess.Popen[bytes], socket: Path, said: Path, say: Callable[[str], None], stack: ExitStack
+) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while not socket.exists():
+        _check_runs(process, said)
+        if time.monotonic() > end:
+            raise CourierTorError(f"Tor does not start. {_last(said)}")
+        time.sleep(_POLL_SECONDS)
+    try:
+        controller = stack.enter_context(Controller.from_socket_file(str(socket)))
+        controller.authenticate()
+        _await_network(controller, say)
+    except stem.ControllerError as error:
+        _check_runs(process, said)
+        raise CourierTorError(f"Tor does not answer as expected. {_last(said)}") from error
+
+
+def _await_network(controller: Controller, say: Callable[[str], None]) -> None:
+    reached, still_since, warning = -1, time.monotonic(), ""
+    while reached < 100:
+        match = _PHASE.search(controller.get_info("status/bootstrap-phase"))
+        if match:
+            warning = match[3] or ""
+            if int(match[1]) > reached:
+                reached, still_since = int(match[1]), time.monotonic()
+                say(f"Tor: {reached} % ({match[2]})")
+        if time.monotonic() - still_since > _STILL_SECONDS:
+            raise CourierTorError(
+                f"Tor stays at {max(reached, 0)} %{f' ({warning})' if warning else ''}: check the network and this "
+                "computer's date and time, and whether Tor is blocked here (then --torrc-lines with a bridge, or --socks)"
+            )
+        if reached < 100:
+            time.sleep(_POLL_SECONDS)
+
+
+def _check_runs(process: subprocess.Popen[bytes], said: Path) -> None:
+    if process.poll() is not None:
+        raise CourierTorError(f"Tor ended at once. {_last(said)}")
+
+
+def _last(said: Path) -> str:
+    """Its last warning, without the time."""
+    lines = said.read_text("utf-8", "replace").splitlines()
+    warnings = [line.split("] ", 1)[-1] for line in lines if "[warn]" in line or "[err]" in line]
+    return (
+        f"It said: {warnings[0] if len(warnings) == 1 else ' / '.join(warnings[-2:])}"
+        if warnings
+        else "It said nothing."
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_END_SECONDS)
+        return
+    process.kill()
+    process.wait()
