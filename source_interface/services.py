@@ -19,7 +19,7 @@ class Services:
 
     place: IntakePlace
     derivation: Derivation
-    budgets: Budgets | None
+    budgets: Budgets | None = None
 
 
 def services() -> Services:
