@@ -11,7 +11,7 @@ import stem.connection
 from stem.control import Controller
 from stem.version import Version
 
-from deploy.onion.errors import ControlRefusedError, TorFailedError, TorMissingError, TorTooOldError
+from deploy.onion.errors import ControlRefusedError, OnionError, TorFailedError, TorMissingError, TorTooOldError
 
 Say = Callable[[str], object]
 
@@ -113,24 +113,15 @@ def clock_skew(event: Any) -> str | None:
 
 def _probe(where: str) -> None:
     """Ask once by hand: stem waits for ever for a program that does not answer, and names few reasons."""
+    host, _, port = where.rpartition(":")
+    is_path = where.startswith("/")
+    probe = socket.socket(socket.AF_UNIX if is_path else socket.AF_INET)
+    probe.settimeout(_PATIENCE)
     try:
-        if where.startswith("/"):
-            probe = socket.socket(socket.AF_UNIX)
-            probe.settimeout(_PATIENCE)
-            probe.connect(where)
-        else:
-            host, _, port = where.rpartition(":")
-            probe = socket.create_connection((host, int(port)), _PATIENCE)
-    except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise TorMissingError(
-            f"no tor answers at {where}: start it (systemctl start tor), or correct 'control' in intake.toml"
-        ) from error
-    except PermissionError as error:
-        raise ControlRefusedError(
-            f"this user may not use tor's control socket {where}: add the user to tor's group (Debian: debian-tor)"
-        ) from error
+        probe.connect(where if is_path else (host, int(port)))
     except OSError as error:
-        raise TorMissingError(f"tor's control socket {where} cannot be reached: {error}") from error
+        probe.close()
+        raise _unreachable(where, error) from error
     with probe:
         try:
             probe.sendall(b"PROTOCOLINFO 1\r\nQUIT\r\n")
@@ -141,6 +132,18 @@ def _probe(where: str) -> None:
         raise ControlRefusedError(
             f"what listens at {where} is no control port of a tor: correct 'control' in intake.toml"
         )
+
+
+def _unreachable(where: str, error: OSError) -> OnionError:
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+        return TorMissingError(
+            f"no tor answers at {where}: start it (systemctl start tor), or correct 'control' in intake.toml"
+        )
+    if isinstance(error, PermissionError):
+        return ControlRefusedError(
+            f"this user may not use tor's control socket {where}: add the user to tor's group (Debian: debian-tor)"
+        )
+    return TorMissingError(f"tor's control socket {where} cannot be reached: {error}")
 
 
 def _authenticate(controller: Controller, where: str) -> None:
