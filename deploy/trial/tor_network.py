@@ -85,7 +85,8 @@ class TorNetwork:
 
     @property
     def pids(self) -> list[int]:
-        return [one.pid for one in (*self._nodes, *self._clients) if one.started]
+        """Of all that run at this moment."""
+        return [one.pid for one in (*self._nodes, *self._clients) if one.started and one.process.poll() is None]
 
     def __enter__(self) -> Self:
         end = time.monotonic() + _START_SECONDS

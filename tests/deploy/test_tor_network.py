@@ -152,11 +152,11 @@ def test_an_error_ends_what_was_started(
     """The relays never agree with anybody: the time is over at once."""
     monkeypatch.setattr(module, "_START_SECONDS", 0)
     network = TorNetwork(tmp_path / "net")
-    with pytest.raises(TorError, match="authority0"):
+    with pytest.raises(TorError, match="the tor named authority"):
         network.__enter__()
 
-    assert network.pids
-    assert gone(network.pids)
+    assert network.pids == []
+    assert gone(pids_below(tmp_path / "net"))
 
 
 def test_a_tor_that_ends_by_itself_shows_what_it_said(tor_network: TorNetwork) -> None:

@@ -80,8 +80,9 @@ class Chromium:
     def press(self, selector: str) -> None:
         before = self._find("html")
         self._find(selector).click()
-        wait = WebDriverWait(self._driver, PAGE_SECONDS, 0.1)
-        wait.until(expected_conditions.staleness_of(before))
+        # While a page is replaced, chromedriver may know its elements no more in ways that are no staleness to it.
+        wait = WebDriverWait(self._driver, PAGE_SECONDS, 0.1, ignored_exceptions=[WebDriverException])
+        wait.until(lambda _: _has_gone(before))
         wait.until(expected_conditions.presence_of_element_located((By.CSS_SELECTOR, f"{LAST}, #main-frame-error")))
         if self._driver.find_elements(By.ID, "main-frame-error"):
             raise NoPageError(f"after {selector}: {self.text}")
@@ -148,6 +149,14 @@ class Chromium:
     def _ask(self, method: str, given: dict[str, object]) -> dict[str, Any]:
         answer: dict[str, Any] = self._driver.execute_cdp_cmd(method, given)
         return answer
+
+
+def _has_gone(element: WebElement) -> bool:
+    try:
+        element.is_enabled()
+    except WebDriverException:
+        return True
+    return False
 
 
 def page_size(driver: webdriver.Chrome, width: int) -> dict[str, Any]:

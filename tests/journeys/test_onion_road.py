@@ -1,0 +1,86 @@
+"""The whole road through a real Tor network with real browsers: report, carry, answer, read, erase."""
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.conftest import OpenBrowser
+from tests.journeys.onion_line import OnionLine
+from tests.journeys.person import Person
+from tests.support.browser import NoPageError
+
+SIZES = {"empty": 0, "photo": 1 << 20, "video": 50 << 20}
+WORDS = "تلقيت تهديدات بسبب مشاركتي في مظاهرة.\nኣብ ቆንስል ገንዘብ ክኸፍል ይግድዱኒ ኣለዉ።\n他们知道我在这里参加了什么活动。"
+REPLY = "نحن نقرأ رسالتك.\nእናንበብናዮ ኢና።\n我们会帮助你。"
+
+
+@pytest.mark.parametrize("kind", ["safest", "chromium"])
+def test_the_whole_road(
+    kind: str, line: OnionLine, open_browser: OpenBrowser, screenshots: Path, tmp_path: Path
+) -> None:
+    mark = os.urandom(4).hex()
+    files = [tmp_path / f"{name}-{mark}.bin" for name in SIZES]
+    for file, size in zip(files, SIZES.values(), strict=True):
+        file.write_bytes(os.urandom(size))
+    person, message = Person(open_browser(kind), line.url, screenshots), f"{WORDS}\n{mark}"
+    person.get_codename()
+    person.send(message, files)
+    assert "3 files arrived whole" in person.browser.text
+    person.leave()
+
+    line.carry_in()
+    saved = line.files_with(message, tmp_path)
+    assert {name: _digest(path) for name, path in saved.items()} == {file.name: _digest(file) for file in files}
+    line.answer(message, f"{REPLY}\n{mark}")
+    line.carry_out()
+
+    person.log_in()
+    assert person.browser.texts(".reply .text") == [f"{REPLY}\n{mark}"]
+    assert mark not in person.browser.text.replace(f"{REPLY}\n{mark}", "")
+    person.erase_mailbox()
+    person.log_in()
+    assert "We do not know this codename" in person.browser.text
+
+
+@pytest.mark.parametrize("kind", ["safer", "standard"])
+def test_a_message_and_its_answer_at_other_levels(kind: str, line: OnionLine, open_browser: OpenBrowser) -> None:
+    person, message = Person(open_browser(kind), line.url), f"{WORDS}\n{os.urandom(4).hex()}"
+    person.get_codename()
+    person.send(message)
+    person.leave()
+    line.carry_in()
+    line.answer(message, REPLY)
+    line.carry_out()
+    person.log_in()
+    assert person.browser.texts(".reply .text") == [REPLY]
+
+
+def test_two_sources_at_once_are_two(line: OnionLine, open_browser: OpenBrowser) -> None:
+    people = [Person(open_browser(kind), line.url) for kind in ("safest", "chromium")]
+    messages = [f"{number} {os.urandom(4).hex()}" for number in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(Person.get_codename, people))
+        list(pool.map(Person.send, people, messages))
+    line.carry_in()
+    for message in messages:
+        line.answer(message, f"to {message}")
+    line.carry_out()
+    for person, message in zip(people, messages, strict=True):
+        person.log_in()
+        assert person.browser.texts(".reply .text") == [f"to {message}"]
+
+
+def test_an_onion_typed_as_https_fails_plainly_and_breaks_nothing(line: OnionLine, open_browser: OpenBrowser) -> None:
+    browser = open_browser("safest")
+    with pytest.raises(NoPageError):
+        browser.open(f"https://{line.onion}/")
+    browser.received()
+    Person(browser, line.url).open("/", "first page")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
