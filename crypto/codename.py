@@ -27,12 +27,21 @@ class CodenameError(ValueError):
 
 
 class UnknownWordError(CodenameError):
-    """A word is on no list. `suggestions` are the nearest words that are, best first, at most three."""
+    """Words are on no list. `words` are the first of them, at most seven, each with the nearest words that are on it, best
+    first, at most three; `typed` is how many words were typed in all, as far as they can be told apart."""
 
-    def __init__(self, word: str, suggestions: tuple[str, ...]) -> None:
+    def __init__(self, words: tuple[tuple[str, tuple[str, ...]], ...], typed: int) -> None:
         super().__init__("a word is on no list")
-        self.word = word
-        self.suggestions = suggestions
+        self.words = words
+        self.typed = typed
+
+    @property
+    def word(self) -> str:
+        return self.words[0][0]
+
+    @property
+    def suggestions(self) -> tuple[str, ...]:
+        return self.words[0][1]
 
 
 class WrongCountError(CodenameError):
@@ -107,10 +116,15 @@ def parse(untrusted_typed: str) -> Codename:
 
 
 def _unknown(typed_words: list[str], spoken: Mapping[str, int]) -> UnknownWordError:
-    """The first typed word that is no word of the list and not several of them."""
-    word = next(word for word in typed_words if _part(word, spoken) is None)
-    nearest = difflib.get_close_matches(word[:_LONGEST_NAMED], _words(EFF_LARGE).words, n=3, cutoff=0.6)
-    return UnknownWordError(word[:_LONGEST_NAMED], tuple(nearest))
+    """The typed words that are no word of the list and not several of them."""
+    parted = {word: _part(word, spoken) for word in typed_words}
+    unknown = [word for word, parts in parted.items() if parts is None][:WORDS]
+    typed = sum(len(parted[word] or (word,)) for word in typed_words)
+    return UnknownWordError(tuple((word[:_LONGEST_NAMED], _nearest(word)) for word in unknown), typed)
+
+
+def _nearest(word: str) -> tuple[str, ...]:
+    return tuple(difflib.get_close_matches(word[:_LONGEST_NAMED], _words(EFF_LARGE).words, n=3, cutoff=0.6))
 
 
 @cache

@@ -19,3 +19,10 @@ class ForgedError(CryptoError):
 
 class WrongKeyError(CryptoError):
     """The age file is addressed to another key, or its key share was changed on the way."""
+
+
+def of_a_bundle(error: CryptoError) -> str:
+    """What whoever carries a bundle is told of it: plain words first, then the reason for who wants to know more."""
+    if isinstance(error, MalformedError | WrongKeyError):
+        return f"this is not a bundle of this line, or it is damaged ({error})"
+    return str(error)

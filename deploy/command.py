@@ -2,10 +2,10 @@
 
 import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -19,6 +19,24 @@ STATE = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="The folder in which this place keeps everything.",
 )
+
+TO = click.option(
+    "--to",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder in which the courier's stick is mounted.",
+)
+
+
+def version(command: str) -> Callable[[Any], Any]:
+    """`--version`, on a command line's main command."""
+    return click.version_option(package_name="luwte", prog_name=command, message="%(prog)s %(version)s")
+
+
+def check_stick(to: Path) -> None:
+    """A folder that is not there is never made: a bundle for a stick that is not mounted would stay on this disk."""
+    if not to.is_dir():
+        fail(f"{to} is not there: is the stick mounted?")
 
 
 def _read_gap(_: click.Context, __: click.Parameter, value: str | None) -> range | None:
@@ -54,6 +72,8 @@ def sentences(refused: tuple[type[Exception], ...], others: tuple[type[Exception
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             fail("this port is in use by another program: choose another one")
+        if error.errno == errno.EACCES and error.filename is None:
+            fail("this user may not use this port: choose one above 1023")
         fail(f"{error.filename or 'a file'}: {error.strerror}")
 
 

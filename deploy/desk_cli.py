@@ -9,23 +9,26 @@ from typing import TextIO
 import click
 
 from crypto.chain import ForkError
-from crypto.errors import CryptoError
+from crypto.errors import CryptoError, of_a_bundle
 from deploy.command import (
     ACCEPT_GAP,
     REFUSED,
     STATE,
+    TO,
+    check_stick,
     count,
     fail,
     read_card,
     sentences,
     show_fingerprint,
+    version,
     warn_of_missing,
 )
 from deploy.private_memory import keep_memory_private
 from store.desk import passphrases, vault
 from store.desk.errors import DeskError, PairingError
 from store.desk.place import DeskPlace
-from store.files import write_whole
+from store.files import LockedError, write_whole
 
 PASSPHRASE_FILE = click.option(
     "--passphrase-file",
@@ -35,6 +38,7 @@ PASSPHRASE_FILE = click.option(
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@version("luwte-desk")
 def main() -> None:
     """Luwte's desk: the machine without a network on which handlers read and answer.
 
@@ -92,8 +96,15 @@ def pair(state: Path, host_card: Path, passphrase_file: TextIO | None) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Where saved files go. Default: 'saved' in the state folder.",
 )
-@click.option("--link-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the one-time link here, too.")
-def serve(state: Path, port: int, stick: Path | None, save_to: Path | None, link_file: Path | None) -> None:
+@click.option(
+    "--link-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the one-time link here, too; removed once it is used.",
+)
+@click.option("--carry-hint", default="", help="A sentence for the Carry page: how bundles are carried here.")
+def serve(
+    state: Path, port: int, stick: Path | None, save_to: Path | None, link_file: Path | None, carry_hint: str
+) -> None:
     """Serve the desk's pages on this machine until stopped (Ctrl-C), and print the one-time link that opens them."""
     from deploy import desk_server  # noqa: PLC0415 - the other commands need no web server
 
@@ -103,9 +114,10 @@ def serve(state: Path, port: int, stick: Path | None, save_to: Path | None, link
         desk_server.serve(
             state,
             port=port,
-            carry_folder=stick or state / "stick",
+            carry_folder=stick,
             save_folder=save_to or state / "saved",
             link_file=link_file,
+            carry_hint=carry_hint,
             say=click.echo,
         )
 
@@ -126,7 +138,7 @@ def import_(state: Path, file: Path, accept_gap: range | None, passphrase_file: 
         except ForkError:
             raise
         except CryptoError as error:
-            fail(f"{file.name} was not taken in: {error}", REFUSED)
+            fail(f"{file.name} was not taken in: {of_a_bundle(error)}", REFUSED)
     if report.already_had:
         click.echo(f"Bundle {report.number} was taken in before. Nothing changed.")
         return
@@ -139,12 +151,12 @@ def import_(state: Path, file: Path, accept_gap: range | None, passphrase_file: 
 
 @main.command()
 @STATE
-@click.option("--to", required=True, type=click.Path(path_type=Path, file_okay=False), help="The courier's stick.")
+@TO
 @PASSPHRASE_FILE
 def export(state: Path, to: Path, passphrase_file: TextIO | None) -> None:
     """Put replies, new intake keys and acknowledgements for the intake host onto the courier's stick."""
     with _sentences(), _opened(state, passphrase_file) as place:
-        to.mkdir(parents=True, exist_ok=True)
+        check_stick(to)
         report = place.exporting.export(to)
     if report.made:
         numbers = ", ".join(map(str, report.made))
@@ -173,7 +185,7 @@ def verify(state: Path, passphrase_file: TextIO | None) -> None:
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    with sentences((CryptoError, PairingError), (DeskError,)):
+    with sentences((CryptoError, PairingError), (DeskError, LockedError)):
         yield
 
 

@@ -7,8 +7,22 @@ from pathlib import Path
 
 import click
 
-from crypto.epoch import EpochChoice, Standing
-from deploy.command import ACCEPT_GAP, STATE, count, read_card, sentences, show_fingerprint, warn_of_missing
+from crypto.epoch import LAST_KEY_DAYS, EpochChoice, Standing
+from crypto.errors import CryptoError, of_a_bundle
+from deploy.command import (
+    ACCEPT_GAP,
+    REFUSED,
+    STATE,
+    TO,
+    check_stick,
+    count,
+    fail,
+    read_card,
+    sentences,
+    show_fingerprint,
+    version,
+    warn_of_missing,
+)
 from deploy.courier_enrolment import courier_commands
 from deploy.intake_config import ConfigurationError, load_configuration
 from deploy.onion import description, own_tor
@@ -19,13 +33,14 @@ from deploy.onion.places import OnionPlaces
 from deploy.private_memory import keep_memory_private
 from journalist_interface.courier.errors import PairingError
 from store.files import LockedError
-from store.intake.errors import BundleRefusedError, IntakeError
+from store.intake.errors import BundleRefusedError, IntakeError, SetupError
 from store.intake.place import IntakePlace
 
 _MIB = 1024 * 1024
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@version("luwte-intake")
 def main() -> None:
     """Luwte's intake host: takes what sources send, seals it at once, opens nothing.
 
@@ -51,7 +66,12 @@ def init(state: Path, line_card: Path) -> None:
     the desk over another way, such as a telephone.
     """
     with _sentences():
-        card = IntakePlace.create(state, read_card(line_card))
+        try:
+            card = IntakePlace.create(state, read_card(line_card))
+        except SetupError as error:
+            if isinstance(error.__cause__, CryptoError):
+                fail(str(error), REFUSED)
+            raise
         with _opened(state) as place:
             show_fingerprint(f'line "{place.line.name}"', place.line.fingerprint)
         show_fingerprint("intake host", card.fingerprint)
@@ -90,13 +110,14 @@ def serve(state: Path, bind: str | None, torrc_lines: Path | None) -> None:
 
 @main.command()
 @STATE
-@click.option("--to", required=True, type=click.Path(path_type=Path, file_okay=False), help="The courier's stick.")
+@TO
 def collect(state: Path, to: Path) -> None:
     """Put all that waits for the desk onto the courier's stick.
 
     Repeat it as you like: what the desk has not acknowledged is put there again, nothing is lost or doubled.
     """
     with _sentences(), _opened(state) as place:
+        check_stick(to)
         report = place.collector.collect(to)
     if report.made:
         click.echo(f"Made bundle {_numbers(report.made)} with {count(report.objects, 'sealed object')}.")
@@ -117,7 +138,12 @@ def deliver(state: Path, file: Path, accept_gap: range | None) -> None:
     A bundle that is damaged, forged or out of order is refused by name and changes nothing (exit code 3).
     """
     with _sentences(), _opened(state) as place:
-        report = place.deliverer.deliver(file, accept_gap=accept_gap)
+        try:
+            report = place.deliverer.deliver(file, accept_gap=accept_gap)
+        except BundleRefusedError as error:
+            if isinstance(error.__cause__, CryptoError):
+                fail(f"{file.name} was not taken in: {of_a_bundle(error.__cause__)}", REFUSED)
+            raise
     if report.already_had:
         click.echo(f"Bundle {report.number} was taken in before. Nothing changed.")
         return
@@ -199,7 +225,10 @@ def _standing(keys: EpochChoice) -> str:
     if keys.standing is Standing.CLOSED:
         return "none that may be used; bring a bundle from the desk"
     warning = "" if keys.standing is Standing.OK else f" - WARNING: {keys.standing.value}; bring a bundle from the desk"
-    return f"intake closes in {count(keys.days_left, 'day')} without new ones{warning}"
+    with_a_key = keys.days_left - LAST_KEY_DAYS
+    if with_a_key < 0:
+        return f"the last one serves {count(keys.days_left, 'day')} more, then intake closes{warning}"
+    return f"for {count(with_a_key, 'day')}, then {LAST_KEY_DAYS} days of grace until intake closes{warning}"
 
 
 def _numbers(numbers: tuple[int, ...]) -> str:

@@ -20,8 +20,8 @@ find_python() {
             return
         fi
     done
-    echo "Error: Python 3.11 or newer is needed (Debian 12 or newer has it)." >&2
-    exit 1
+    python=
+    return 1
 }
 
 missing_packages() {
@@ -29,7 +29,11 @@ missing_packages() {
     for pair in "$@"; do
         have "${pair#*:}" || missing="$missing ${pair%%:*}"
     done
-    "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+    if [ -n "$python" ]; then
+        "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+    elif ! have python3; then # an older one stays what it is: installing would not change it
+        missing="$missing python3 python3-venv"
+    fi
     missing=${missing# }
 }
 
@@ -42,9 +46,21 @@ install_packages() {
     fi
     echo "Installing $missing" >&2
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq >&2
+    shown_when_it_fails apt-get update
     # shellcheck disable=SC2086 # a list of words
-    apt-get install -y -qq --no-install-recommends $missing >&2
+    shown_when_it_fails apt-get install -y --no-install-recommends -o Dpkg::Use-Pty=0 $missing
+}
+
+shown_when_it_fails() {
+    said=$(mktemp)
+    "$@" >"$said" 2>&1 || {
+        status=$?
+        cat "$said" >&2
+        rm -f "$said"
+        echo "Error: $1 $2 failed; what it said is above." >&2
+        exit "$status"
+    }
+    rm -f "$said"
 }
 
 set_up() {
@@ -59,13 +75,17 @@ set_up() {
     done
     wanted=$(cat "$lock" "$root/deploy/locks/setuptools.txt" "$root/pyproject.toml" | sha256sum)
     if [ -z "${current:-}" ]; then
-        find_python
+        find_python || true
     else
         python=$root/.venv/bin/python
     fi
     missing_packages "$@"
     install_packages
     [ -z "${current:-}" ] || return 0
+    [ -n "$python" ] || find_python || {
+        echo "Error: Python 3.11 or newer is needed (Debian 12 or newer has it)." >&2
+        exit 1
+    }
     make_environment
 }
 

@@ -33,7 +33,7 @@ def login() -> str:
         budget().spend(Expense.LOGINS)
         meant = codename.parse(typed)
     except UnknownWordError as error:
-        return render_template("login.html", typed=typed, unknown=error.word, suggestions=error.suggestions)
+        return render_template("login.html", typed=typed, unknown=error.words, count=error.typed)
     except WrongCountError as error:
         return render_template("login.html", typed=typed, count=error.found)
     except CodenameError:

@@ -33,15 +33,29 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
         form_id=new_form_id(),
         is_open=place.submissions.is_open(),
         settings=place.settings,
-        typed=returnable(outcome),
+        typed=(typed := returnable(outcome)),
+        typed_cut=outcome is not None and len(typed) < len(outcome.typed),
     )
 
 
 def returnable(outcome: Outcome | None) -> str:
-    """The typed message, when nothing of it was kept, now or from the same form earlier, and it fits the page."""
+    """The typed message, when nothing of it was kept, now or from the same form earlier: as much as fits the page."""
     if outcome is None or outcome.earlier or (outcome.receipt is not None and outcome.receipt.message):
         return ""
-    return outcome.typed if len(escape(outcome.typed).encode("utf-8", "replace")) <= TYPED_BYTES else ""
+    return _fitting(outcome.typed)
+
+
+def _fitting(text: str) -> str:
+    """The longest beginning of which the escaped text has at most TYPED_BYTES."""
+    text = text[:TYPED_BYTES]
+    fits, over = 0, len(text) + 1
+    while over - fits > 1:
+        middle = (fits + over) // 2
+        if len(escape(text[:middle]).encode("utf-8", "replace")) <= TYPED_BYTES:
+            fits = middle
+        else:
+            over = middle
+    return text[:fits]
 
 
 def _unseen(outcome: Outcome | None) -> bool:

@@ -1,15 +1,16 @@
 """The command behind `deploy/try`."""
 
+import shlex
 import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from deploy.trial import line, walkthrough
-from deploy.trial.folder import TrialFolder, default_root
+from deploy.trial.folder import FolderTakenError, TrialFolder, default_root
 from deploy.trial.line import HANDLER, RunningLine, TrialError
 from deploy.trial.processes import free_ports
 from store.files import LockedError, exclusively
@@ -26,29 +27,44 @@ from store.files import LockedError, exclusively
 @click.option("--carry", is_flag=True, help="Carry bundles both ways, as a courier would, then end.")
 def main(state: Path | None, source_port: int, desk_port: int, fresh: bool, walk: bool, carry: bool) -> None:
     """Start a complete line on this machine: source interface, desk, paired keys, one handler. Ctrl-C ends it."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Also where Ctrl-C is ignored by inheritance: a shell script starts what it puts in the background so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminated)
     folder = TrialFolder((state or default_root()).absolute())
     try:
         if carry:
             _carry(folder)
         else:
             _run(folder, source_port, desk_port, fresh=fresh, walk=walk)
-    except (TrialError, walkthrough.StepError) as error:
+    except (TrialError, FolderTakenError, walkthrough.StepError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
     except OSError as error:
         click.echo(f"Error: {error.filename or 'a file'}: {error.strerror}", err=True)
         sys.exit(1)
+    except TerminatedError:
+        click.echo("\nEnded.")
+        sys.exit(128 + signal.SIGTERM)
     except KeyboardInterrupt:
         click.echo("\nEnded.")
 
 
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM came: it ends everything in the same order as Ctrl-C."""
+
+
+def _terminated(*_: object) -> NoReturn:
+    raise TerminatedError
+
+
 def _run(folder: TrialFolder, source_port: int, desk_port: int, *, fresh: bool, walk: bool) -> None:
-    folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.prepare()
     try:
         with exclusively(folder.lock):
             if fresh:
                 folder.clear()
+            if not folder.ready.exists():
+                click.echo("Making keys (once, some seconds) ...", err=True)
             line.set_up(folder)
             with RunningLine(folder, source_port, desk_port) as running:
                 _serve(folder, running, walk=walk)
@@ -58,7 +74,7 @@ def _run(folder: TrialFolder, source_port: int, desk_port: int, *, fresh: bool, 
         elif fresh:
             raise TrialError("a trial is running in this folder: end it first (Ctrl-C where it runs)") from None
         else:
-            _show_running(folder.read_facts())
+            _show_running(folder)
 
 
 def _serve(folder: TrialFolder, running: RunningLine, *, walk: bool) -> None:
@@ -77,7 +93,7 @@ def _serve(folder: TrialFolder, running: RunningLine, *, walk: bool) -> None:
         steps = walkthrough.walk(folder, running, click.echo)
         click.echo(f"walkthrough: {steps} steps passed")
         return
-    _show(facts, "Luwte is running on this machine.")
+    _show(facts, folder, "Luwte is running on this machine.")
     click.echo("Ctrl-C ends it.")
     running.wait()
 
@@ -91,24 +107,33 @@ def _walk_apart() -> None:
 
 def _carry(folder: TrialFolder) -> None:
     if not folder.ready.exists():
-        raise TrialError("there is nothing to carry yet: start deploy/try first")
-    for said in line.carry(folder):
-        click.echo(said.strip())
+        raise TrialError(f"there is nothing to carry yet in {folder.root}: start deploy/try first")
+    carried = line.carry(folder)
+    for said in carried.said:
+        click.echo(said)
+    for failed in carried.failed:
+        click.echo(f"Error: {failed}", err=True)
+    if carried.failed:
+        sys.exit(1)
 
 
-def _show_running(facts: dict[str, Any]) -> None:
+def _show_running(folder: TrialFolder) -> None:
+    facts = folder.read_facts()
     if not facts:
         raise TrialError("a trial is starting or ending in this folder: try again in a few seconds")
-    _show(facts, "Luwte is running on this machine already.")
+    _show(facts, folder, "Luwte is running on this machine already.")
 
 
-def _show(facts: dict[str, Any], first: str) -> None:
+def _show(facts: dict[str, Any], folder: TrialFolder, first: str) -> None:
+    # The desk removes the file when the link is used.
+    link = "this link works once, in the browser that opens it first"
+    link = link if folder.link.exists() else "used already; Ctrl-C where it runs and start again for a new one"
     click.echo(first)
     click.echo(f"  As a source:   {facts['source_url']}")
     click.echo(f"  As a handler:  {facts['desk_login_url']}")
-    click.echo("                 (this link works once, in the browser that opens it first)")
+    click.echo(f"                 ({link})")
     click.echo(f"  Passphrase:    {facts['passphrase']}")
-    click.echo("  As a courier:  deploy/try --carry   (carries bundles both ways)")
+    click.echo(f"  As a courier:  {shlex.join(folder.carry_command)}   (carries bundles both ways)")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,28 @@ from typing import Any
 from store.files import write_whole
 
 
+class FolderTakenError(Exception):
+    """The folder is not a trial's; one sentence says what to do."""
+
+
 @dataclass(frozen=True)
 class TrialFolder:
     """The trial's state folder. `ready` is the last thing that set-up writes: without it, it begins anew."""
 
     root: Path
+
+    def prepare(self) -> None:
+        """Make the folder, for this user alone. FolderTakenError when it holds what no trial made: `clear` would remove it."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.lock.exists() and any(self.root.iterdir()):
+            raise FolderTakenError(f"{self.root} holds other things: give a folder of its own with --state")
+        self.root.chmod(0o700)
+
+    @property
+    def carry_command(self) -> tuple[str, ...]:
+        """What is typed to carry bundles of this trial."""
+        state = () if self.root == default_root().absolute() else ("--state", str(self.root))
+        return ("deploy/try", *state, "--carry")
 
     @property
     def desk(self) -> Path:

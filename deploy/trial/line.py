@@ -1,11 +1,16 @@
 """A complete line on this machine: made by the same commands that an operator types, started and ended by process id."""
 
 import contextlib
+import errno
+import os
+import shlex
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,11 +28,24 @@ class TrialError(Exception):
     """The trial cannot go on; one sentence says why."""
 
 
+@dataclass(frozen=True)
+class Carried:
+    """What the commands of one way there and back said, and a sentence for each thing that was refused or failed."""
+
+    said: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
 def command(name: str, *arguments: str | Path) -> str:
     """Run luwte-intake or luwte-desk to its end and return what it printed. TrialError when it fails."""
-    done = subprocess.run(_line(name, arguments), capture_output=True, text=True, check=False, timeout=600)  # noqa: S603 - our own command
+    # It ends with this process: a start right after a killed one finds no child that is still at work in the folder.
+    end = partial(processes.end_with_parent, os.getpid())
+    done = subprocess.run(  # noqa: S603 - our own command
+        _line(name, arguments), capture_output=True, text=True, check=False, timeout=600, preexec_fn=end
+    )
     if done.returncode != 0:
-        raise TrialError(f"{name} {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+        said = done.stderr.strip().removeprefix("Error: ") or done.stdout.strip()
+        raise TrialError(f"{name} {arguments[0]} failed: {said}")
     return done.stdout
 
 
@@ -42,22 +60,37 @@ def set_up(folder: TrialFolder) -> None:
     command("luwte-desk", "init", *desk, "--line-name", LINE_NAME, "--handler", HANDLER)
     command("luwte-intake", "init", "--state", folder.intake, "--line-card", folder.desk / "line.card")
     command("luwte-desk", "pair", *desk, folder.intake / "host.card")
-    carry(folder)
+    if failed := carry(folder).failed:
+        raise TrialError(failed[0])
     write_whole(folder.ready, [b"\n"])
 
 
-def carry(folder: TrialFolder) -> list[str]:
-    """Both ways, as a courier does: collect, import, export, deliver. Returns what the commands said."""
+def carry(folder: TrialFolder) -> Carried:
+    """Both ways, as a courier does: collect, import, export, deliver. What was refused stays on the stick."""
     folder.stick.mkdir(exist_ok=True)
     desk = ("--state", folder.desk, "--passphrase-file", folder.passphrase)
-    said = [command("luwte-intake", "collect", "--state", folder.intake, "--to", folder.stick)]
-    said += [command("luwte-desk", "import", *desk, path) for path in sorted(folder.stick.glob("luwte-collect-*.age"))]
-    said.append(command("luwte-desk", "export", *desk, "--to", folder.stick))
-    for path in sorted(folder.stick.glob("luwte-dispatch-*.age")):
-        said.append(command("luwte-intake", "deliver", "--state", folder.intake, path))
-    for path in folder.stick.glob("luwte-*.age"):
-        path.unlink()
-    return said
+    said: list[str] = []
+    failed: list[str] = []
+
+    def carried(program: str, what: str, *arguments: str | Path) -> bool:
+        try:
+            said.append(command(program, what, *arguments).strip())
+        except TrialError as error:
+            failed.append(str(error))
+            return False
+        return True
+
+    def each(pattern: str) -> Iterable[Path]:
+        return sorted(folder.stick.glob(pattern))
+
+    carried("luwte-intake", "collect", "--state", folder.intake, "--to", folder.stick)
+    done = [path for path in each("luwte-collect-*.age") if carried("luwte-desk", "import", *desk, path)]
+    carried("luwte-desk", "export", *desk, "--to", folder.stick)
+    intake = ("--state", folder.intake)
+    done += [path for path in each("luwte-dispatch-*.age") if carried("luwte-intake", "deliver", *intake, path)]
+    for path in done:
+        path.unlink(missing_ok=True)
+    return Carried(tuple(said), tuple(failed))
 
 
 class RunningLine:
@@ -76,11 +109,15 @@ class RunningLine:
             _check_free(port)
         folder = self._folder
         folder.link.unlink(missing_ok=True)
+        folder.stick.mkdir(exist_ok=True)
         try:
             bind = f"127.0.0.1:{self._source_port}"
             self._start("intake", "luwte-intake", "serve", "--state", folder.intake, "--bind", bind)
             places = ("--stick", folder.stick, "--save-to", folder.saved, "--link-file", folder.link)
-            self._start("desk", "luwte-desk", "serve", "--state", folder.desk, "--port", str(self._desk_port), *places)
+            hint = ("--carry-hint", f"In this trial, {shlex.join(folder.carry_command)} carries both ways by itself.")
+            self._start(
+                "desk", "luwte-desk", "serve", "--state", folder.desk, "--port", str(self._desk_port), *places, *hint
+            )
             self._await(self._source_port, "intake")
             self._await(self._desk_port, "desk")
         except BaseException:
@@ -138,6 +175,7 @@ def _check_free(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
+            why = "is in use by another program" if error.errno == errno.EADDRINUSE else "may not be used by this user"
             raise TrialError(
-                f"port {port} is in use by another program: choose another one with --source-port or --desk-port"
+                f"port {port} {why}: choose another one with --source-port or --desk-port, above 1023"
             ) from error

@@ -18,7 +18,9 @@ _LIBC: Final = ctypes.CDLL(None)
 
 def start(program: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
     """Start a server whose messages go to the end of `log`. It ends with the thread that started it, even a killed one."""
-    with log.open("ab") as messages:
+    # Among them is the desk's one-time link, which is nobody else's.
+    with open(log, "ab", opener=partial(os.open, mode=0o600)) as messages:
+        os.fchmod(messages.fileno(), 0o600)
         return subprocess.Popen(  # noqa: S603 - the callers' own programs
             list(map(str, program)),
             stdin=subprocess.DEVNULL,

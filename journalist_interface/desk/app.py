@@ -30,6 +30,8 @@ def create_app(
     open_token: str,
     carry_folder: Path,
     save_folder: Path,
+    carry_hint: str = "",
+    opened: Callable[[], object] = lambda: None,
     clock: Clock | None = None,
     seconds: Callable[[], float] = boot_seconds,
     test_profile: Profile | None = None,
@@ -38,8 +40,9 @@ def create_app(
 
     `port` is the one that it will be served on: any other Host is refused. `GET /open/<open_token>` works once, gives
     that browser its cookie and leads it to the pages' random root; the token has 128 bits or more. `carry_folder` is where
-    the stick is mounted, `save_folder` where files are saved decrypted. `clock` gives days, `seconds` measures idle time;
-    `test_profile` only for tests.
+    the stick is mounted, `save_folder` where files are saved decrypted. `carry_hint` is a
+    sentence on how bundles are carried here; `opened` is called when the link was used. `clock` gives days, `seconds`
+    measures idle time; `test_profile` only for tests.
     """
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_FORM, MAX_FORM_MEMORY_SIZE=LARGEST_FORM, MAX_FORM_PARTS=50)
@@ -55,6 +58,8 @@ def create_app(
         taken_in=TakenIn(),
         carry_folder=carry_folder,
         save_folder=save_folder,
+        carry_hint=carry_hint,
+        opened=opened,
     )
     style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
     app.jinja_env.globals.update(style=style, take_notices=notices.take, idle_minutes=IDLE_SECONDS // 60)

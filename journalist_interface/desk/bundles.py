@@ -10,7 +10,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crypto.chain import ForkError, GapError, read_gap
-from crypto.errors import CryptoError
+from crypto.errors import CryptoError, of_a_bundle
 from journalist_interface.desk.memory import TakenIn
 from journalist_interface.desk.state import desk, place
 from journalist_interface.desk.text import count, sentence
@@ -86,7 +86,7 @@ def import_bundle() -> ResponseReturnValue:
     except ForkError as error:
         return _page(f"{name}: {sentence(str(error))} Carry nothing more and tell whoever keeps the line."), 409
     except CryptoError as error:
-        return _page(f"{name} was refused and nothing was taken from it: {sentence(str(error))}"), 422
+        return _page(f"{name} was refused and nothing was taken from it: {sentence(of_a_bundle(error))}"), 422
     except DeskError as error:
         return _page(sentence(str(error))), 422
     with suppress(OSError):
@@ -145,6 +145,7 @@ def _page(problem: str | None = None, *, gap_in: str | None = None, gap: GapErro
     return render_template(
         "carry.html",
         folder=desk().carry_folder,
+        carry_hint=desk().carry_hint,
         stick=look(desk().carry_folder, desk().taken_in),
         waiting=here.exporting.waiting(),
         queued=here.replies.queued(),

@@ -56,7 +56,7 @@ def reply(source_id: int) -> ResponseReturnValue:
         desk().notices.add("The reply is queued. It leaves with the next export.")
     else:
         desk().notices.add("That form was sent before: the reply is queued once.")
-    return redirect(url_for("conversation.show", source_id=source_id, _anchor="reply"), 303)
+    return redirect(url_for("conversation.show", source_id=source_id, _anchor="notice"), 303)
 
 
 @blueprint.post("/source/<row:source_id>/unread")

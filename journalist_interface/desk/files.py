@@ -24,4 +24,4 @@ def save(source_id: int, file_id: int) -> ResponseReturnValue:
             desk().notices.add(
                 f"Saved as {path}", "This copy is not encrypted. Delete it when you are done.", loud=True
             )
-    return redirect(url_for("conversation.show", source_id=source_id, _anchor=f"entry-{file_id}"), 303)
+    return redirect(url_for("conversation.show", source_id=source_id, _anchor="notice"), 303)

@@ -48,6 +48,7 @@ def open_link(token: str) -> ResponseReturnValue:
     cookie = keeper.open(token)
     if cookie is None:
         return render_template("gate.html", why="used"), 403
+    desk().opened()
     root = f"{keeper.root}/"
     response = make_response(redirect(root, 303))
     # No Secure flag: there is no TLS on loopback, and browsers would drop the cookie.

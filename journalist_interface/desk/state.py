@@ -1,5 +1,6 @@
 """What the pages share: constructed once by `create_app`, reached through the application."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -16,7 +17,7 @@ KEY: Final = "luwte-desk"
 
 @dataclass(frozen=True)
 class DeskState:
-    """`carry_folder` is where bundles come from and go to, `save_folder` where files are saved."""
+    """`carry_folder` is where bundles come from and go to, `save_folder` where files are saved; see `create_app`."""
 
     gatekeeper: Gatekeeper
     holder: DeskHolder
@@ -26,6 +27,8 @@ class DeskState:
     taken_in: TakenIn
     carry_folder: Path
     save_folder: Path
+    carry_hint: str
+    opened: Callable[[], object]
 
 
 def desk() -> DeskState:

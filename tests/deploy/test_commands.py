@@ -1,8 +1,10 @@
 """Both command lines as people use them: a whole pairing, help, and every mistake in one sentence."""
 
+import os
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,7 @@ def places(tmp_path_factory):
     ok("luwte-desk", "init", *desk, "--line-name", "De Luwte", "--handler", "Anna")
     ok("luwte-intake", "init", "--state", root / "intake", "--line-card", root / "desk" / "line.card")
     ok("luwte-desk", "pair", *desk, root / "intake" / "host.card")
+    (root / "stick").mkdir()
     ok("luwte-desk", "export", *desk, "--to", root / "stick")
     ok("luwte-intake", "deliver", "--state", root / "intake", root / "stick" / "luwte-dispatch-000001.age")
     return root, desk
@@ -58,7 +61,7 @@ def test_status_says_that_intake_is_open_and_for_how_long(places):
     told = ok("luwte-intake", "status", "--state", places[0] / "intake")
 
     assert "Intake: open" in told
-    assert "intake closes in 150 days" in told
+    assert "Intake keys: for 120 days, then 30 days of grace" in told
 
 
 def test_a_passphrase_can_come_from_standard_input(places):
@@ -83,8 +86,25 @@ def test_a_damaged_bundle_is_refused_by_name(places, tmp_path):
     assert "bent.age was not taken in" in said
 
 
+def test_a_stick_that_is_not_mounted_is_not_made_as_a_folder(places, tmp_path):
+    root, desk = places
+    gone = tmp_path / "media" / "STICK"
+
+    collected = fails("luwte-intake", "collect", "--state", root / "intake", "--to", gone)
+    exported = fails("luwte-desk", "export", *desk, "--to", gone)
+
+    assert collected == exported == f"Error: {gone} is not there: is the stick mounted?\n"
+    assert not gone.parent.exists()
+
+
+@pytest.mark.parametrize("name", ["luwte-intake", "luwte-desk"])
+def test_the_version_can_be_asked(name):
+    assert ok(name, "--version") == f"{name} {version('luwte')}\n"
+
+
 def test_a_collect_bundle_is_not_delivered_back(places):
     root, _ = places
+    (root / "out").mkdir()
     ok("luwte-intake", "collect", "--state", root / "intake", "--to", root / "out")
     bundle = next((root / "out").glob("luwte-collect-*.age"))
 
@@ -153,6 +173,28 @@ def test_a_host_that_is_served_says_so(places):
     assert said == "Error: this host is being served already\n"
 
 
+def test_a_desk_that_is_served_says_so(places):
+    with exclusively(places[0] / "desk" / "serve.lock"):
+        said = fails("luwte-desk", "serve", "--state", places[0] / "desk")
+
+    assert said == "Error: this desk is being served already\n"
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 or int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 80,
+    reason="this user may use every port",
+)
+@pytest.mark.parametrize(
+    ("name", "place", "where"),
+    [
+        ("luwte-desk", "desk", ["--port", "80"]),
+        ("luwte-intake", "intake", ["--bind", "127.0.0.1:80"]),
+    ],
+)
+def test_a_port_that_this_user_may_not_use_is_not_called_taken(places, name, place, where):
+    assert "may not use this port" in fails(name, "serve", "--state", places[0] / place, *where)
+
+
 @pytest.mark.parametrize("what", ["nothing there", "no bundle"])
 def test_both_sides_treat_what_is_no_bundle_alike(places, tmp_path, what):
     root, desk = places
@@ -166,6 +208,9 @@ def test_both_sides_treat_what_is_no_bundle_alike(places, tmp_path, what):
 
     assert "luwte-x.age" in imported
     assert "luwte-x.age" in delivered
+    if what == "no bundle":
+        for said in (imported, delivered):
+            assert "this is not a bundle of this line, or it is damaged (" in said
 
 
 def test_a_wrong_passphrase_is_told(places):
@@ -200,7 +245,7 @@ def test_a_weak_passphrase_makes_no_desk(tmp_path):
 def test_what_is_no_card_makes_no_host(tmp_path, card):
     (tmp_path / "card").write_text(card)
 
-    fails("luwte-intake", "init", "--state", tmp_path / "i", "--line-card", tmp_path / "card")
+    fails("luwte-intake", "init", "--state", tmp_path / "i", "--line-card", tmp_path / "card", code=3)
 
     assert not (tmp_path / "i" / "host.card").exists()
 

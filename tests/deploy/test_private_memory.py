@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from deploy.trial.folder import TrialFolder
-from deploy.trial.line import RunningLine, free_ports, set_up
+from deploy.trial.line import RunningLine, set_up
+from deploy.trial.processes import free_ports
 
 PROGRAM = """
 import ctypes, os, resource

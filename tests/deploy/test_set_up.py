@@ -109,8 +109,39 @@ def test_an_interrupted_preparation_is_done_again(checkout):
 
 
 def test_without_a_new_enough_python_it_says_so(checkout):
-    script = 'set -eu\n. "$(dirname "$0")/setup.sh"\nhave() { false; }\nset_up line.txt'
-    done = subprocess.run(["sh", "-c", script, checkout / "deploy/test"], capture_output=True, text=True, timeout=60)
+    # Each Python that is found here is too old.
+    done = run(checkout, "find_python() { python=; return 1; }\nid() { echo 0; }\nset_up line.txt")
 
     assert done.returncode == 1
     assert "Python 3.11 or newer is needed" in done.stderr
+    assert "Installing" not in done.stderr
+
+
+WITHOUT_PYTHON = """
+have() { [ "$1" != python3 ] || [ -e "$root/apt" ]; }
+find_python() { python=; [ -e "$root/apt" ] && python=pretended; }
+"""
+
+
+def test_where_there_is_no_python_root_gets_it_installed(checkout):
+    script = f"{WITHOUT_PYTHON}\nid() {{ echo 0; }}\nset_up line.txt"
+    done = run(checkout, script, apt_get=f'echo "$@" >>{checkout}/apt')
+
+    assert done.returncode == 0, done.stderr
+    assert (checkout / "apt").read_text().splitlines()[-1].endswith(" python3 python3-venv")
+    assert (checkout / ".venv/luwte-stamp").exists()
+
+
+def test_where_there_is_no_python_somebody_else_is_told_what_to_install(checkout):
+    done = run(checkout, f"{WITHOUT_PYTHON}\nid() {{ echo 1000; }}\nset_up line.txt")
+
+    assert done.returncode == 1
+    assert "sudo apt-get install python3 python3-venv\n" in done.stderr
+
+
+def test_what_the_installer_says_is_shown_only_when_it_fails(checkout):
+    said = run(checkout, f"id() {{ echo 0; }}\n{NEEDS}", apt_get="echo unpacking")
+    failed = run(checkout, f"id() {{ echo 0; }}\n{NEEDS}", apt_get="echo no such mirror; exit 100")
+
+    assert "unpacking" not in said.stdout + said.stderr
+    assert "no such mirror" in failed.stderr

@@ -97,8 +97,9 @@ def test_a_line_starts_listens_on_loopback_only_and_ends_with_all_its_processes(
 
     assert facts["desk_login_url"] in out
     assert facts["passphrase"] in out
-    assert err == ""
+    assert err == "Making keys (once, some seconds) ...\n"
     assert gone(pids)
+    assert out.endswith("\nEnded.\n")
     assert not (state / "try.json").exists()
 
 
@@ -117,6 +118,78 @@ def test_started_twice_it_says_so_and_leaves_the_first_alone(state):
         assert Browser(facts["source_url"]).get("/").status == 200
     finally:
         end(process)
+
+
+def test_a_link_that_was_used_is_told_so(state):
+    process = start(state)
+    facts = facts_of(process, state)
+    try:
+        before = subprocess.run([TRY, "--state", state], capture_output=True, text=True, timeout=60).stdout
+        desk = Browser(facts["desk_url"])
+        desk.get(facts["desk_login_url"].removeprefix(facts["desk_url"]))
+        after = subprocess.run([TRY, "--state", state], capture_output=True, text=True, timeout=60).stdout
+        again = Browser(facts["desk_url"]).get(facts["desk_login_url"].removeprefix(facts["desk_url"]))
+    finally:
+        end(process)
+
+    assert "this link works once" in before
+    assert "used already" not in before
+    assert "used already; Ctrl-C where it runs and start again for a new one" in after
+    assert "whoever started this desk" in again.text
+
+
+def test_a_folder_that_all_could_read_is_for_its_user_alone_afterwards(tmp_path):
+    state = tmp_path / "a folder"
+    state.mkdir(mode=0o755)
+    (state / "desk.log").touch(0o644)
+    (state / "try.lock").touch(0o644)
+    process = start(state)
+    facts_of(process, state)
+    out, _ = end(process)
+
+    assert state.stat().st_mode & 0o777 == 0o700
+    assert [(state / name).stat().st_mode & 0o777 for name in ("desk.log", "intake.log")] == [0o600, 0o600]
+    assert f"deploy/try --state '{state}' --carry" in out
+
+
+def test_a_folder_that_holds_other_things_is_left_alone(tmp_path):
+    (tmp_path / "desk").mkdir(mode=0o755)
+    done = subprocess.run([TRY, "--state", tmp_path], capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, "holds other things" in done.stderr) == (1, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["desk"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_started_in_the_background_by_a_script_it_still_ends_when_told(state, how):
+    source, desk = free_ports(2)
+    arguments = f"--state {state} --source-port {source} --desk-port {desk}"
+    script = subprocess.Popen(
+        ["sh", "-c", f"{TRY} {arguments} & echo $!; wait"], stdout=subprocess.PIPE, text=True, cwd="/"
+    )
+    pid = int(script.stdout.readline())
+    facts_of(script, state)
+    os.kill(pid, how)
+    out, _ = script.communicate(timeout=60)
+
+    assert out.endswith("\nEnded.\n")
+    assert gone([pid])
+
+
+def test_killed_while_it_makes_keys_it_starts_again_at_once(tmp_path):
+    state = tmp_path / "state"
+    process = start(state)
+    deadline = time.monotonic() + 60
+    while not (state / "desk").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    end(process, signal.SIGKILL)
+
+    again = start(state)
+    try:
+        facts_of(again, state)
+    finally:
+        end(again)
 
 
 def test_a_killed_trial_leaves_nothing_running_and_starts_again_with_its_keys(state):
@@ -151,6 +224,16 @@ def test_a_taken_port_is_named(state):
     assert f"port {port} is in use" in done.stderr
 
 
+@pytest.mark.skipif(
+    os.geteuid() == 0 or int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 80,
+    reason="this user may use every port",
+)
+def test_a_port_that_this_user_may_not_use_is_not_called_taken(state):
+    done = subprocess.run([TRY, "--state", state, "--source-port", "80"], capture_output=True, text=True, timeout=120)
+
+    assert (done.returncode, "port 80 may not be used by this user" in done.stderr) == (1, True)
+
+
 def test_fresh_starts_over(state):
     before = (state / "passphrase").read_text()
     process = start(state, "--fresh")
@@ -180,11 +263,31 @@ def test_carry_goes_both_ways_while_the_line_runs(state):
         end(process)
 
 
+def test_a_foreign_file_on_the_stick_is_told_and_the_rest_is_carried(state):
+    process = start(state)
+    facts_of(process, state)
+    garbage = [state / "stick" / f"luwte-{way}-999999.age" for way in ("collect", "dispatch")]
+    try:
+        for path in garbage:
+            path.write_bytes(b"something else")
+        said = subprocess.run([TRY, "--state", state, "--carry"], capture_output=True, text=True, timeout=120)
+    finally:
+        end(process)
+
+    assert said.returncode == 1
+    assert said.stderr.count("this is not a bundle of this line, or it is damaged") == 2
+    assert [line.count("Error:") for line in said.stderr.splitlines()] == [1, 1]
+    assert "Nothing new." in said.stdout
+    assert [path.exists() for path in garbage] == [True, True]
+    for path in garbage:
+        path.unlink()
+
+
 def test_carry_without_a_line_says_what_to_do(tmp_path):
     done = subprocess.run([TRY, "--state", tmp_path / "none", "--carry"], capture_output=True, text=True, timeout=60)
 
     assert done.returncode == 1
-    assert "start deploy/try first" in done.stderr
+    assert f"nothing to carry yet in {tmp_path / 'none'}: start deploy/try first" in done.stderr
 
 
 def test_a_mistyped_folder_is_not_made(tmp_path):

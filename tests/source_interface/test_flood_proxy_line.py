@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.trial.line import free_ports
+from deploy.trial.processes import free_ports
 from store.clock import SystemClock
 from tests.support.onion_server import ENOUGH_SECONDS, OnionServer, ask, bare, onion_server, proxy_line
 from tests.support.road import Road
