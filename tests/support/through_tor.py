@@ -8,6 +8,7 @@ from collections.abc import Iterator
 # tor(1), ExtendedErrors
 NOT_FOUND = 0xF0
 NEEDS_KEY = 0xF4
+WRONG_KEY = 0xF5
 
 
 class UnreachableError(Exception):

@@ -16,7 +16,7 @@ from stem.control import Controller
 from deploy.onion import keys
 from tests.support.courier_stand_in import GREETING
 from tests.support.served_host import ServedHost
-from tests.support.through_tor import NEEDS_KEY, NOT_FOUND, UnreachableError, connection, exactly, refusal
+from tests.support.through_tor import NEEDS_KEY, NOT_FOUND, WRONG_KEY, UnreachableError, connection, exactly, refusal
 
 
 def base32(key):
@@ -41,9 +41,10 @@ class Courier:
             f"ONION_CLIENT_AUTH_ADD {address} x25519:{base64.b64encode(bytes(self.key)).decode()}"
         ).is_ok()
 
-    def forget(self):
-        """What its tor remembers of the onion: the descriptor, and that it failed."""
+    def forget(self, onion):
+        """What its tor remembers of the onion: the descriptor, and that it failed. The key is forgotten with it: given anew."""
         self.ask_tor("SIGNAL NEWNYM")
+        self.use_key(onion)
 
     def ask_tor(self, line):
         with Controller.from_socket_file(str(self.tor.control)) as controller:
@@ -119,8 +120,7 @@ def test_who_is_removed_is_cut_off_at_once_and_others_go_on(served, onion, anna,
     bert.enrol()
     tell(served)
     served.await_said(may_come("anna, bert"))
-    bert.use_key(onion)
-    bert.forget()  # the descriptor that its tor has kept was made without this courier
+    bert.forget(onion)  # the descriptor that its tor has kept was made without this courier
     bert.visit(onion)
 
     with connection(anna.tor.socks_port, onion) as sock:
@@ -135,9 +135,9 @@ def test_who_is_removed_is_cut_off_at_once_and_others_go_on(served, onion, anna,
 
     # With the descriptor that its tor has kept, and with none.
     assert refusal(anna.tor.socks_port, onion) is not None
-    anna.forget()
-    assert refusal(anna.tor.socks_port, onion) is not None
-    bert.forget()
+    anna.forget(onion)
+    assert refusal(anna.tor.socks_port, onion) == WRONG_KEY
+    bert.forget(onion)
     bert.visit(onion)
 
 
@@ -148,12 +148,12 @@ def test_a_damaged_file_of_a_courier_withdraws_the_onion_rather_than_open_it_to_
 
     served.await_said(r"carl\.auth is damaged, and tor would pass over it")
     served.await_said(r"No courier is enrolled: their onion is withdrawn")
-    bert.forget()
+    bert.forget(onion)
     assert refusal(bert.tor.socks_port, onion) is not None
     (folder / "carl.auth").unlink()
     tell(served)
     served.await_said(may_come("bert"), times=2)
-    bert.forget()
+    bert.forget(onion)
     bert.visit(onion)
 
 
