@@ -33,13 +33,19 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
         form_id=new_form_id(),
         is_open=place.submissions.is_open(),
         settings=place.settings,
-        typed=(typed := returnable(outcome)),
+        typed=(typed := _beginning(outcome)),
         typed_cut=outcome is not None and len(typed) < len(outcome.typed),
     )
 
 
 def returnable(outcome: Outcome | None) -> str:
-    """The typed message, when nothing of it was kept, now or from the same form earlier: as much as fits the page."""
+    """The typed message, when nothing of it was kept, now or from the same form earlier, and all of it fits the page."""
+    text = _beginning(outcome)
+    return text if outcome is not None and text == outcome.typed else ""
+
+
+def _beginning(outcome: Outcome | None) -> str:
+    """As much of that message as fits the page."""
     if outcome is None or outcome.earlier or (outcome.receipt is not None and outcome.receipt.message):
         return ""
     return _fitting(outcome.typed)

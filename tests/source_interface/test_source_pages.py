@@ -33,7 +33,7 @@ def test_every_page_of_a_whole_visit(intake: Intake, browser: SourceBrowser) -> 
     assert "an answer" not in erased.text
     asked = browser.erase(erased, "mailbox", sure=False)
     gone = browser.erase(erased, "mailbox")
-    left = browser.leave(gone)
+    left = browser.leave(mailbox)
     assert {page.status for page in (sent, mailbox, erased, asked, gone, left)} == {200}
 
 
