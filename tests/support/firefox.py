@@ -95,6 +95,7 @@ _OWN_PREFERENCES: dict[str, object] = {
     "toolkit.telemetry.server": "",
     # For the driver.
     "marionette.port": 0,
+    "dom.file.createInChild": True,  # the driver chooses files from inside the page's process
     "remote.prefs.recommended": False,
     "ui.useOverlayScrollbars": 1,  # as on a telephone: they take no width from the page
 }
