@@ -14,6 +14,7 @@ from crypto.card import LineCard
 from crypto.chain import Placement
 from crypto.errors import CryptoError, MalformedError
 from crypto.manifest import Direction, Erased, Manifest
+from crypto.onion_card import OnionAddress
 from crypto.sealed_object import Kind
 from store.files import exclusively
 from store.intake.blobs import Blobs
@@ -23,6 +24,7 @@ from store.intake.errors import BundleRefusedError, UnreadableError
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
 from store.intake.mailboxes import forget_old_graves
+from store.intake.onion_cards import OnionCards
 from store.intake.tables import Grave, InBundle, Mailbox, OperatorNote, OutBundle, Reply, SubmittedObject
 
 
@@ -36,6 +38,7 @@ class DeliverReport:
     intake_keys: int = 0
     acknowledged: int = 0  # number of the last collect bundle that the desk has
     deleted: int = 0  # sealed objects that the desk has acknowledged
+    signed_onions: tuple[OnionAddress, ...] = ()  # the line's cards for them came
 
 
 class _StickReader:
@@ -61,12 +64,13 @@ class Deliverer:
         blobs: Blobs,
         keys: HostKeys,
         intake_keys: IntakeKeys,
+        onion_cards: OnionCards,
         line: LineCard,
         today: Callable[[], int],
     ) -> None:
         self._lock, self._outbox = state / "carry.lock", state / "outbox"
         self._database, self._blobs, self._keys, self._intake_keys = database, blobs, keys, intake_keys
-        self._line, self._today = line, today
+        self._onion_cards, self._line, self._today = onion_cards, line, today
 
     def deliver(self, path: Path, *, accept_gap: bool = False) -> DeliverReport:
         """Take in one dispatch bundle. Repeating it, or being killed in it, loses and doubles nothing.
@@ -133,13 +137,14 @@ class Deliverer:
         """The one transaction. Returns the blobs that nothing refers to any more."""
         manifest = bundle.manifest
         self._intake_keys.add(session, manifest.certificates)
+        signed_onions = self._onion_cards.keep(session, manifest.onion_cards)
         gone = self._add_replies(session, manifest)
         gone += _apply_tombstones(session, manifest, self._today())
         deleted = _forget_acknowledged(session, manifest.acknowledged.number, self._today())
         if gap:
             text = f"Bundle {manifest.number} from the desk was taken in although bundles before it are missing."
             session.add(OperatorNote(day=self._today(), text=text))
-        content = bool(manifest.objects or manifest.tombstones or manifest.certificates)
+        content = bool(manifest.objects or manifest.tombstones or manifest.certificates or signed_onions)
         session.add(InBundle(number=manifest.number, sha256=bundle.position.sha256, content=content))
         report = DeliverReport(
             manifest.number,
@@ -147,6 +152,7 @@ class Deliverer:
             intake_keys=len(manifest.certificates),
             acknowledged=manifest.acknowledged.number,
             deleted=len(deleted),
+            signed_onions=signed_onions,
         )
         return report, gone + deleted
 
