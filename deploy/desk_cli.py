@@ -12,8 +12,8 @@ from crypto.chain import ForkError
 from crypto.errors import CryptoError
 from deploy import onion_card_commands
 from deploy.command import REFUSED, STATE, count, fail, read_card, sentences, show_fingerprint
-from store.desk import passphrases, vault
 from store.clock import SystemClock, today
+from store.desk import passphrases, vault
 from store.desk.errors import DeskError, OnionError, PairingError
 from store.desk.place import DeskPlace
 from store.files import write_whole

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from crypto.epoch import EpochChoice, Standing
 from crypto.card import parse_line_card
+from crypto.epoch import EpochChoice, Standing
 from crypto.errors import CryptoError
 from crypto.onion_card import OnionAddress
 from deploy import onion_card_commands
