@@ -45,7 +45,7 @@ def test_the_page_is_the_same_each_time_and_tells_no_time():
 
 
 def test_a_name_that_no_font_can_show_is_said():
-    with pytest.raises(fonts.NoFontError, match="U\\+2CEB0.*--font"):
+    with pytest.raises(fonts.NoFontError, match=r"U\+2CEB0.*--font"):
         fonts.for_name("\U0002ceb0", [])
 
 

@@ -151,7 +151,10 @@ def test_a_card_whose_time_is_over_is_asked_for_again(road: Road) -> None:
 
 def test_a_host_whose_address_cannot_be_read_collects_all_the_same(road: Road) -> None:
     hostname(road, "nonsense")
-    assert collect(road) == ()
+    assert collect(road) == (1,)
+    bring(road)
+    with road.desk() as desk:
+        assert desk.onion_cards.asked() is None
 
 
 @pytest.mark.parametrize(
