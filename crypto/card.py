@@ -1,14 +1,10 @@
 """Cards introduce one place to the other, carried by hand and compared by fingerprint (docs/formats.md §5)."""
 
-import base64
-import binascii
 import hashlib
-import re
-import textwrap
 from dataclasses import dataclass
 from typing import Any, Final
 
-from crypto import cbor, wordlists
+from crypto import cbor, pem, wordlists
 from crypto.errors import MalformedError
 from crypto.signed import SIGNATURE_LENGTH, SigningKey, VerifyKey, sign, verify
 from crypto.wordlists import EFF_LARGE
@@ -16,7 +12,6 @@ from crypto.xwing import RECIPIENT_LENGTH, Recipient
 
 LONGEST_LINE_NAME: Final = 100  # characters
 _FINGERPRINT_WORDS: Final = 8
-_LONGEST_TEXT: Final = 8_192
 _LINE: Final = "LINE"
 _HOST: Final = "HOST"
 
@@ -41,7 +36,7 @@ class LineCard:
 
     @property
     def text(self) -> str:
-        return _to_text(_LINE, self.signed)
+        return pem.to_text(_LINE, self.signed)
 
     @property
     def fingerprint(self) -> tuple[str, ...]:
@@ -59,7 +54,7 @@ class HostCard:
 
     @property
     def text(self) -> str:
-        return _to_text(_HOST, self.signed)
+        return pem.to_text(_HOST, self.signed)
 
     @property
     def fingerprint(self) -> tuple[str, ...]:
@@ -81,7 +76,7 @@ def make_host_card(line: bytes, key: SigningKey, bundle_recipient: Recipient) ->
 
 def parse_line_card(untrusted_text: str) -> LineCard:
     """A card whose maker held all of its keys; who that was, only the fingerprint tells. Raises a CryptoError."""
-    signed = _from_text(_LINE, untrusted_text)
+    signed = pem.from_text(_LINE, untrusted_text)
     fields, key = _read(signed, "line-card")
     name = fields.text("name", most_bytes=4 * LONGEST_LINE_NAME)
     if not _is_line_name(name):
@@ -93,7 +88,7 @@ def parse_line_card(untrusted_text: str) -> LineCard:
 
 def parse_host_card(untrusted_text: str) -> HostCard:
     """As parse_line_card."""
-    signed = _from_text(_HOST, untrusted_text)
+    signed = pem.from_text(_HOST, untrusted_text)
     fields, key = _read(signed, "host-card")
     card = HostCard(fields.bytes("line", 16), key, Recipient(fields.bytes("bundle", RECIPIENT_LENGTH)), signed)
     fields.done()
@@ -123,27 +118,3 @@ def _read(untrusted_signed: bytes, label: str) -> tuple[cbor.Fields, VerifyKey]:
 
 def _is_line_name(name: str) -> bool:
     return 1 <= len(name) <= LONGEST_LINE_NAME and name.isprintable() and name == name.strip()
-
-
-def _to_text(kind: str, signed: bytes) -> str:
-    """Strict PEM (RFC 7468)."""
-    lines = textwrap.wrap(base64.b64encode(signed).decode("ascii"), 64)
-    return "\n".join([f"-----BEGIN LUWTE {kind} CARD-----", *lines, f"-----END LUWTE {kind} CARD-----", ""])
-
-
-def _from_text(kind: str, untrusted_text: str) -> bytes:
-    """The signed bytes. Line ends of any system and blank lines around are forgiven, nothing else is."""
-    text = untrusted_text.strip().replace("\r\n", "\n") + "\n"
-    match = re.fullmatch(
-        f"-----BEGIN LUWTE {kind} CARD-----\n([A-Za-z0-9+/=\n]*)-----END LUWTE {kind} CARD-----\n",
-        text if len(text) <= _LONGEST_TEXT else "",
-    )
-    if match is None:
-        raise MalformedError(f"not a {kind.lower()} card")
-    try:
-        signed = base64.b64decode(match[1].replace("\n", ""), validate=True)
-    except binascii.Error as error:
-        raise MalformedError(f"the {kind.lower()} card is damaged") from error
-    if _to_text(kind, signed) != text:
-        raise MalformedError(f"the {kind.lower()} card is damaged")
-    return signed

@@ -108,6 +108,10 @@ class Fields:
             raise MalformedError(f"field {key}: not an array of at most {most}")
         return value
 
+    def has(self, key: str) -> bool:
+        """Whether an optional field is there. One that is not given is absent, never empty."""
+        return key in self._left
+
     def version(self, expected: int) -> None:
         if (found := self.uint("v")) != expected:
             raise MalformedError(f"version {found} is not known here")

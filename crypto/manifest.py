@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from crypto import cbor
 from crypto.errors import ForgedError, MalformedError
+from crypto.onion_card import LARGEST_SIGNED, OnionAddress
 from crypto.sealed_object import ID_LENGTH, Kind
 
 MOST_OBJECTS: Final = 50_000
 MOST_TOMBSTONES: Final = 50_000
 MOST_CERTIFICATES: Final = 1_000
+MOST_ONION_CARDS: Final = 8
 LARGEST_OBJECT: Final = 1 << 40
 NO_HASH: Final = bytes(32)
 
@@ -75,9 +77,11 @@ class Manifest:
     objects: tuple[ObjectEntry, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
     certificates: tuple[bytes, ...] = ()
+    onion_to_sign: OnionAddress | None = None
+    onion_cards: tuple[bytes, ...] = ()
 
     def encode(self) -> bytes:
-        return cbor.encode({
+        fields: dict[str, Any] = {
             "v": 1,
             "line": self.line,
             "dir": str(self.direction),
@@ -90,7 +94,12 @@ class Manifest:
             "objects": [[o.object_id, str(o.kind), o.size, o.sha256, o.mailbox_ref] for o in self.objects],
             "tombs": [[str(t.what), t.ref] for t in self.tombstones],
             "certs": list(self.certificates),
-        })
+        }
+        if self.onion_to_sign is not None:
+            fields["onion"] = self.onion_to_sign.text
+        if self.onion_cards:
+            fields["cards"] = list(self.onion_cards)
+        return cbor.encode(fields)
 
     @classmethod
     def decode(cls, verified: bytes, *, line: bytes, direction: Direction) -> "Manifest":
@@ -113,6 +122,8 @@ class Manifest:
             objects=tuple(_entry(item) for item in fields.array("objects", most=MOST_OBJECTS)),
             tombstones=tuple(_tombstone(item) for item in fields.array("tombs", most=MOST_TOMBSTONES)),
             certificates=tuple(_certificate(item) for item in fields.array("certs", most=MOST_CERTIFICATES)),
+            onion_to_sign=_onion_to_sign(fields, direction),
+            onion_cards=_onion_cards(fields, direction),
         )
         fields.done()
         if len({o.object_id for o in manifest.objects}) != len(manifest.objects):
@@ -153,6 +164,23 @@ def _certificate(item: Any) -> bytes:
         case bytes(certificate) if len(certificate) <= 4_096:
             return certificate
     raise MalformedError("an epoch certificate is malformed")
+
+
+def _onion_to_sign(fields: cbor.Fields, direction: Direction) -> OnionAddress | None:
+    """Only the host asks. In a dispatch bundle the field is left over, which `done` refuses."""
+    if direction is not Direction.COLLECT or not fields.has("onion"):
+        return None
+    return OnionAddress(fields.text("onion", most_bytes=56))
+
+
+def _onion_cards(fields: cbor.Fields, direction: Direction) -> tuple[bytes, ...]:
+    """Only the desk signs. None at all is an absent field, never an empty one."""
+    if direction is not Direction.DISPATCH or not fields.has("cards"):
+        return ()
+    cards = fields.array("cards", most=MOST_ONION_CARDS)
+    if not cards or not all(isinstance(card, bytes) and len(card) <= LARGEST_SIGNED for card in cards):
+        raise MalformedError("an onion card is malformed")
+    return tuple(cards)
 
 
 _KINDS: Final = frozenset(map(str, Kind))

@@ -10,6 +10,7 @@ import click
 
 from crypto.chain import ForkError
 from crypto.errors import CryptoError, of_a_bundle
+from deploy import onion_card_commands
 from deploy.command import (
     ACCEPT_GAP,
     REFUSED,
@@ -25,8 +26,9 @@ from deploy.command import (
     warn_of_missing,
 )
 from deploy.private_memory import keep_memory_private
+from store.clock import SystemClock, today
 from store.desk import passphrases, vault
-from store.desk.errors import DeskError, PairingError
+from store.desk.errors import DeskError, OnionError, PairingError
 from store.desk.place import DeskPlace
 from store.files import LockedError, write_whole
 
@@ -49,6 +51,7 @@ def main() -> None:
     Every day:    luwte-desk serve --state DIR
     The courier:  luwte-desk import --state DIR FILE
                   luwte-desk export --state DIR --to STICK
+    For people:   luwte-desk sign-onion --state DIR ADDRESS
     """
     keep_memory_private()
 
@@ -145,6 +148,8 @@ def import_(state: Path, file: Path, accept_gap: range | None, passphrase_file: 
     click.echo(f"Took in bundle {report.number}: {count(report.messages, 'message')}, {count(report.files, 'file')}.")
     if report.damaged:
         click.echo(f"Could not be opened: {report.damaged}. Listed as damaged.")
+    if report.asks_for_onion_card:
+        click.echo("The intake host asks to sign its onion address: see the Line page, or 'luwte-desk sign-onion'.")
     for alarm in report.alarms:
         click.echo(f"ALARM: {alarm}")
 
@@ -161,12 +166,52 @@ def export(state: Path, to: Path, passphrase_file: TextIO | None) -> None:
     if report.made:
         numbers = ", ".join(map(str, report.made))
         replies, keys = count(report.replies, "reply", "replies"), count(report.certificates, "intake key")
-        click.echo(f"Made bundle {numbers} with {replies} and {keys}.")
+        cards = f", {count(report.onion_cards, 'onion card')}" if report.onion_cards else ""
+        click.echo(f"Made bundle {numbers} with {replies} and {keys}{cards}.")
     else:
         click.echo("Nothing new.")
     for name in report.written:
         click.echo(f"On the stick: {name}")
     warn_of_missing(report.missing, "desk")
+
+
+@main.command("sign-onion")
+@STATE
+@click.argument("address")
+@click.option(
+    "--days", type=click.IntRange(1, 3650), help="How long the card holds. Default: until another replaces it."
+)
+@PASSPHRASE_FILE
+def sign_onion(state: Path, address: str, days: int | None, passphrase_file: TextIO | None) -> None:
+    """Sign the onion address of the intake host; the next export carries the card there.
+
+    Give the address as its operator reads it to you over a way that you trust. An address that only came in a bundle may be
+    an attacker's who has taken over the host.
+    """
+    with _sentences(), _opened(state, passphrase_file) as place:
+        asked = place.onion_cards.asked()
+        card = place.onion_cards.sign(address, days=days)
+    click.echo(f"Signed: {' '.join(card.address.groups)} .onion")
+    if asked is not None and asked.address != card.address:
+        click.echo(f"ALARM: the intake host asks for another address: {' '.join(asked.address.groups)} .onion")
+    click.echo(f"{onion_card_commands.lasting(card)} The next export carries the card to the intake host:")
+    click.echo(card.text, nl=False)
+
+
+@main.command("verify-card")
+@STATE
+@click.argument("file", type=click.Path(path_type=Path))
+@PASSPHRASE_FILE
+def verify_card(state: Path, file: Path, passphrase_file: TextIO | None) -> None:
+    """Say whether a card is genuine and this line's: for which onion address, and since when.
+
+    FILE is luwte-card.txt or the signed block alone. Exit code 3 for a card that is not genuine, 1 for one that is over.
+    """
+    with _sentences(), _opened(state, passphrase_file) as place:
+        line = place.line_keys().card
+        genuine = onion_card_commands.verify_file(file, line)
+    if not onion_card_commands.tell(genuine, line, today(SystemClock())):
+        sys.exit(1)
 
 
 @main.command()
@@ -185,7 +230,7 @@ def verify(state: Path, passphrase_file: TextIO | None) -> None:
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    with sentences((CryptoError, PairingError), (DeskError, LockedError)):
+    with sentences((CryptoError, PairingError, OnionError), (DeskError, LockedError)):
         yield
 
 

@@ -1,14 +1,17 @@
 """`luwte-intake`: the operator's command line on the intake host."""
 
-import datetime
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from crypto.card import parse_line_card
 from crypto.epoch import LAST_KEY_DAYS, EpochChoice, Standing
 from crypto.errors import CryptoError, of_a_bundle
+from crypto.onion_card import OnionAddress
+from deploy import onion_card_commands
 from deploy.command import (
     ACCEPT_GAP,
     REFUSED,
@@ -32,7 +35,8 @@ from deploy.onion.keys import known_address, read_address
 from deploy.onion.places import OnionPlaces
 from deploy.private_memory import keep_memory_private
 from journalist_interface.courier.errors import PairingError
-from store.files import LockedError
+from store.clock import SystemClock, today
+from store.files import LockedError, write_whole
 from store.intake.errors import BundleRefusedError, IntakeError, SetupError
 from store.intake.place import IntakePlace
 
@@ -50,6 +54,7 @@ def main() -> None:
     The courier:  luwte-intake collect --state DIR --to STICK
                   luwte-intake deliver --state DIR FILE
     Over Tor:     luwte-intake courier add --state DIR NAME LINE
+    For people:   luwte-intake card --state DIR --to DIR
     """
     keep_memory_private()
 
@@ -149,6 +154,8 @@ def deliver(state: Path, file: Path, accept_gap: range | None) -> None:
         return
     replies, keys = count(report.replies, "reply", "replies"), count(report.intake_keys, "intake key")
     click.echo(f"Took in bundle {report.number}: {replies}, {keys}.")
+    for address in report.signed_onions:
+        click.echo(f"The line has signed {address.text}.onion. Make its card: luwte-intake card")
     if report.deleted:
         deleted = count(report.deleted, "sealed object")
         click.echo(f"The desk has everything up to bundle {report.acknowledged}: {deleted} deleted here.")
@@ -168,12 +175,72 @@ def torrc(state: Path) -> None:
 
 @main.command()
 @STATE
+@click.option(
+    "--to", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where the card is written."
+)
+@click.option("--onion", help="The source onion's address. Default: the one that tor wrote, or was asked for before.")
+@click.option(
+    "--font",
+    "fonts",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A font file (TTF, OTF) for the line's name. Default: found on this machine. Repeat it for several scripts.",
+)
+def card(state: Path, to: Path, onion: str | None, fonts: tuple[Path, ...]) -> None:
+    """Write the card that people are given, luwte-card.txt and luwte-card.pdf: the onion address, signed by the line.
+
+    The line's key is at the desk: the first time, this asks for the signature with the next bundle.
+    """
+    # They draw the page; no other command needs them.
+    from deploy.printed_card.content import CardContent, as_text  # noqa: PLC0415 - as said above
+    from deploy.printed_card.fonts import NoFontError  # noqa: PLC0415 - as said above
+    from deploy.printed_card.pdf import as_pdf  # noqa: PLC0415 - as said above
+
+    with _sentences(), _opened(state) as place:
+        address = _given(onion) or place.onion_cards.address()
+        if address is None:
+            fail("this host knows no onion address yet: serve it over Tor first, or name the address with --onion")
+        signed = place.onion_cards.card(address)
+        if signed is None:
+            place.onion_cards.ask(address)
+            fail(_to_be_signed(address, place.onion_cards.asked_in(address)))
+        content = CardContent(place.line, signed)
+        to.mkdir(parents=True, exist_ok=True)
+        write_whole(to / "luwte-card.txt", [as_text(content).encode()], mode=0o644)
+        try:
+            page = as_pdf(content, fonts or None)
+        except NoFontError as error:
+            fail(f"luwte-card.txt was written, luwte-card.pdf was not: {error}")
+        write_whole(to / "luwte-card.pdf", [page], mode=0o644)
+    click.echo(f"Written: {to / 'luwte-card.txt'} and {to / 'luwte-card.pdf'}")
+    click.echo(f"They hold {address.text}.onion. {onion_card_commands.lasting(signed)}")
+
+
+@main.command("verify-card")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--line-card", required=True, type=click.Path(path_type=Path), help="The card of the line: line.card.")
+def verify_card(file: Path, line_card: Path) -> None:
+    """Say whether a card is genuine: for which line, which onion address, and since when.
+
+    FILE is luwte-card.txt or the signed block alone. Exit code 3 for a card that is not genuine, 1 for one that is over.
+    """
+    with sentences((CryptoError,), ()):
+        line = parse_line_card(read_card(line_card))
+        genuine = onion_card_commands.verify_file(file, line)
+    if not onion_card_commands.tell(genuine, line, today(SystemClock())):
+        sys.exit(1)
+
+
+@main.command()
+@STATE
 def status(state: Path) -> None:
     """Show whether intake is open, what waits, and how long the intake keys last."""
     with _sentences(), _opened(state) as place:
         now = place.status()
         show_fingerprint(f'line "{place.line.name}"', place.line.fingerprint)
         show_fingerprint("intake host", place.host_card.fingerprint)
+        onion = _onion(place)
+    click.echo(f"Onion address: {onion}")
     for name, address in _addresses(state).items():
         click.echo(f"The {name} onion: http://{address}")
     click.echo(f"Intake: {'open' if now.is_open else 'CLOSED'}")
@@ -187,7 +254,7 @@ def status(state: Path) -> None:
     if now.free_bytes is not None:
         click.echo(f"Free on this disk: {now.free_bytes / _MIB / 1024:.1f} GiB")
     for day, text in now.notes:
-        click.echo(f"{_date(day)}: {text}")
+        click.echo(f"{onion_card_commands.date(day)}: {text}")
 
 
 @contextmanager
@@ -235,5 +302,26 @@ def _numbers(numbers: tuple[int, ...]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def _date(day: int) -> str:
-    return (datetime.date(1970, 1, 1) + datetime.timedelta(days=day)).isoformat()
+def _given(onion: str | None) -> OnionAddress | None:
+    try:
+        return None if onion is None else OnionAddress.from_typed(onion)
+    except CryptoError as error:
+        raise click.BadParameter(str(error), param_hint="--onion") from error
+
+
+def _onion(place: IntakePlace) -> str:
+    """The address and how far its card has come."""
+    address = place.onion_cards.address()
+    if address is None:
+        return "not known yet"
+    if (signed := place.onion_cards.card(address)) is not None:
+        return f"{address.text}.onion, signed by the line. {onion_card_commands.lasting(signed)}"
+    return f"{address.text}.onion, not signed by the line yet: luwte-intake card tells what to do"
+
+
+def _to_be_signed(address: OnionAddress, asked_in: int | None) -> str:
+    how = "'luwte-intake collect' asks for it" if asked_in is None else f"bundle {asked_in} asks for it"
+    return (
+        f"the line has not signed {address.text}.onion yet: {how}. Carry that bundle to the desk; a handler calls you, types"
+        " the address as you read it out, and exports. Bring that bundle back with 'luwte-intake deliver', then repeat this"
+    )

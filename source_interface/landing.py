@@ -13,7 +13,8 @@ pages = Blueprint("landing", __name__)
 
 @pages.get("/")
 def landing() -> str:
-    return render_template("landing.html", is_open=services().place.submissions.is_open())
+    place = services().place
+    return render_template("landing.html", is_open=place.submissions.is_open(), words=place.line.fingerprint)
 
 
 @pages.post("/codename")

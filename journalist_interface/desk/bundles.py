@@ -121,7 +121,10 @@ def imported(report: ImportReport) -> str:
 def exported(report: ExportReport) -> str:
     if not report.written:
         return "Nothing waits to be carried."
-    made = f", {count(report.replies, 'new reply', 'new replies')} in it" if report.made else ", nothing new in it"
+    new = count(report.replies, "new reply", "new replies")
+    if report.onion_cards:
+        new += f" and {count(report.onion_cards, 'onion card')}"
+    made = f", {new} in it" if report.made else ", nothing new in it"
     bundles = count(len(report.written), "bundle is", "bundles are")
     return f"{bundles} in the folder{made}. Carry it to the intake host."
 
@@ -137,6 +140,8 @@ def _details(report: ImportReport) -> list[str]:
     details = [count(number, one, many) for number, one, many in counted if number]
     if report.gap:
         details.insert(0, f"Bundles {report.gap[0]} to {report.gap[1]} were skipped over. The journal says so.")
+    if report.asks_for_onion_card:
+        details.append("The intake host asks this line to sign its onion address: the line page shows it.")
     return [*report.alarms, *details]
 
 

@@ -1,4 +1,4 @@
-"""The line: its card and fingerprint, the paired intake host, intake keys, alarms, and checking the whole desk."""
+"""The line: its card, the paired intake host and its onion address, intake keys, alarms, and checking the whole desk."""
 
 from typing import Final
 
@@ -7,11 +7,12 @@ from flask.typing import ResponseReturnValue
 
 from journalist_interface.desk.state import desk, place
 from journalist_interface.desk.text import sentence
-from store.desk.errors import PairingError
+from store.desk.errors import OnionError, PairingError
 from store.desk.model import Finding
 
 NOTES_SHOWN: Final = 50
 WARN_DAYS: Final = (30, 14)
+CARD_DAYS: Final = ("", "365", "90")  # the choices on the page; the first one sets no end
 
 blueprint = Blueprint("line", __name__)
 
@@ -45,6 +46,28 @@ def pair() -> ResponseReturnValue:
     return redirect(url_for("line.show", _anchor="host"), 303)
 
 
+@blueprint.post("/line/onion/sign")
+def sign_onion() -> ResponseReturnValue:
+    """Sign the address that the intake host asks for, if the handler typed the same."""
+    typed, days = request.form.get("address", ""), request.form.get("days", "")
+    if days not in CARD_DAYS:
+        return _page(onion_problem="Choose how long the card holds.", typed=typed), 422
+    try:
+        card = place().onion_cards.confirm(typed, days=int(days) if days else None)
+    except OnionError as error:
+        return _page(onion_problem=sentence(str(error)), typed=typed), 422
+    desk().notices.add(f"Signed: {' '.join(card.address.groups)}. The next export carries the card to the intake host.")
+    return redirect(url_for("line.show", _anchor="onion"), 303)
+
+
+@blueprint.post("/line/onion/decline")
+def decline_onion() -> ResponseReturnValue:
+    """Do not sign it."""
+    place().onion_cards.decline()
+    desk().notices.add("Not signed. The journal says so.")
+    return redirect(url_for("line.show", _anchor="onion"), 303)
+
+
 @blueprint.post("/line/verify")
 def verify() -> ResponseReturnValue:
     """Read everything and name what is wrong. It may take minutes with many files."""
@@ -60,7 +83,14 @@ def seen(note_id: int) -> ResponseReturnValue:
     return redirect(url_for("line.show", _anchor="alarms"), 303)
 
 
-def _page(*, problem: str | None = None, host_card: str = "", findings: list[Finding] | None = None) -> str:
+def _page(
+    *,
+    problem: str | None = None,
+    host_card: str = "",
+    onion_problem: str | None = None,
+    typed: str = "",
+    findings: list[Finding] | None = None,
+) -> str:
     here = place()
     supply = here.epochs.supply()
     return render_template(
@@ -69,6 +99,10 @@ def _page(*, problem: str | None = None, host_card: str = "", findings: list[Fin
         card=here.line_card_text,
         words=here.line_fingerprint,
         host_words=here.host_fingerprint,
+        asked=here.onion_cards.asked(),
+        signed=here.onion_cards.signed(),
+        onion_problem=onion_problem,
+        typed=typed,
         supply=supply,
         warning=keys_warning(supply.days_ahead),
         alarms=here.journal.alarms(),

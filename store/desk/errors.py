@@ -49,6 +49,10 @@ class CannotReplyError(DeskError):
     """The reply was not queued: the source closed the mailbox, no key is known, or the text is empty or too long."""
 
 
+class OnionError(DeskError):
+    """An onion address was not signed: it is none, or not the one that the intake host asks for."""
+
+
 class DamagedError(DeskError):
     """What is kept is damaged or was changed: a file does not open, or is missing."""
 

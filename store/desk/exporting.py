@@ -1,4 +1,4 @@
-"""Exporting: replies, tombstones, new intake keys and the acknowledgement, in numbered dispatch bundles.
+"""Exporting: replies, tombstones, new intake keys, onion cards and the acknowledgement, in numbered dispatch bundles.
 
 A bundle is made, stored and written down in one transaction; only then is anything put on the stick. A kill in between
 leaves a file that no row names and that never left: the next export sweeps it and uses the number again.
@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, insert, select, update
 
 from crypto.bundle import SignedManifest, write_bundle
-from crypto.manifest import ChainPosition, Direction, Erased, Manifest, ObjectEntry, Tombstone
+from crypto.manifest import MOST_ONION_CARDS, ChainPosition, Direction, Erased, Manifest, ObjectEntry, Tombstone
 from crypto.sealed_object import Kind, ObjectHeader, seal_object
 from crypto.xwing import Recipient
 from store.clock import Clock, today
@@ -25,7 +25,17 @@ from store.desk.model import ExportReport, ReplyState
 from store.desk.outbox import Outbox
 from store.desk.saving import FolderError
 from store.desk.sweeping import Workplace
-from store.desk.tables import CollectRow, DispatchRow, EntryRow, EpochRow, ReplyRow, SourceRow, TextRow, TombstoneRow
+from store.desk.tables import (
+    CollectRow,
+    DispatchRow,
+    EntryRow,
+    EpochRow,
+    OnionCardRow,
+    ReplyRow,
+    SourceRow,
+    TextRow,
+    TombstoneRow,
+)
 
 MOST_CHARACTERS: Final = 16 * 1024 * 1024  # of replies in one bundle: they are sealed in memory
 MOST_REPLIES: Final = 2_000
@@ -40,10 +50,16 @@ class _Content:
     replies: Sequence[Any]
     tombstones: Sequence[Any]
     certificates: Sequence[Any]
+    onion_cards: Sequence[Any]
     owes_acknowledgement: bool
 
     def __bool__(self) -> bool:
-        return bool(self.replies or self.tombstones or self.certificates or self.owes_acknowledgement)
+        return self.count > 0
+
+    @property
+    def count(self) -> int:
+        parts = (self.replies, self.tombstones, self.certificates, self.onion_cards)
+        return sum(map(len, parts)) + self.owes_acknowledgement
 
 
 class Exporter:
@@ -87,14 +103,14 @@ class Exporter:
             written=tuple(written),
             replies=sum(len(manifest.objects) for manifest in made),
             certificates=sum(len(manifest.certificates) for manifest in made),
+            onion_cards=sum(len(manifest.onion_cards) for manifest in made),
             missing=tuple(missing),
         )
 
     def waiting(self) -> int:
-        """How many replies, tombstones, certificates and acknowledgements an export would carry now."""
+        """How many replies, tombstones, certificates, onion cards and acknowledgements an export would carry now."""
         with self._database.reading() as connection:
-            content = _gather(connection)
-        return sum(map(len, (content.replies, content.tombstones, content.certificates))) + content.owes_acknowledgement
+            return _gather(connection).count
 
     def _make(self, keys: LineKeys) -> Manifest | None:
         """Make the next bundle, or None when there is nothing to tell. One transaction: no reply changes meanwhile."""
@@ -135,12 +151,14 @@ def _gather(connection: Connection) -> _Content:
     ).all()
     tombstones = select(TombstoneRow.what, TombstoneRow.ref).where(TombstoneRow.bundle.is_(None)).limit(MOST_TOMBSTONES)
     certificates = select(EpochRow.epoch, EpochRow.certificate).where(EpochRow.bundle.is_(None))
+    onion_cards = select(OnionCardRow.id, OnionCardRow.encoded).where(OnionCardRow.bundle.is_(None))
     acknowledged = connection.scalar(select(func.max(DispatchRow.acknowledges))) or 0
     newest = connection.scalar(select(func.max(CollectRow.number)).where(CollectRow.content)) or 0
     return _Content(
         replies=_fitting(replies),
         tombstones=connection.execute(tombstones).all(),
         certificates=connection.execute(certificates.order_by(EpochRow.epoch).limit(MOST_CERTIFICATES)).all(),
+        onion_cards=connection.execute(onion_cards.order_by(OnionCardRow.id).limit(MOST_ONION_CARDS)).all(),
         owes_acknowledgement=newest > acknowledged,
     )
 
@@ -183,6 +201,7 @@ def _manifest(connection: Connection, line: bytes, day: int, content: _Content, 
         ),
         tombstones=tuple(Tombstone(Erased(row.what), row.ref) for row in content.tombstones),
         certificates=tuple(row.certificate for row in content.certificates),
+        onion_cards=tuple(row.encoded for row in content.onion_cards),
     )
 
 
@@ -206,6 +225,8 @@ def _write_down(connection: Connection, signed: SignedManifest, file_sha256: byt
     for row in content.tombstones:
         same = (TombstoneRow.what == row.what, TombstoneRow.ref == row.ref)
         connection.execute(update(TombstoneRow).where(*same).values(bundle=number))
+    for row in content.onion_cards:
+        connection.execute(update(OnionCardRow).where(OnionCardRow.id == row.id).values(bundle=number))
     if content.certificates:
         epochs = (content.certificates[0].epoch, content.certificates[-1].epoch)
         connection.execute(update(EpochRow).where(EpochRow.epoch.between(*epochs)).values(bundle=number))

@@ -86,7 +86,7 @@ class Importer:
             gap = self._place(reader, accept_gap=accept_gap)
             if gap is None:
                 return ImportReport(reader.manifest.number, already_had=True)
-            return self._take(reader, keys.line, gap)
+            return self._take(reader, keys, gap)
 
     def _place(self, reader: BundleReader, *, accept_gap: range | None) -> range | None:
         """The numbers that are skipped over, none as a rule; or None for a bundle that was taken in before."""
@@ -101,13 +101,13 @@ class Importer:
             check_acknowledgement(manifest.acknowledged, lambda number: _made(connection, number))
         return range(tip.number + 1, manifest.number)
 
-    def _take(self, reader: BundleReader, line: bytes, gap: range) -> ImportReport:
+    def _take(self, reader: BundleReader, keys: LineKeys, gap: range) -> ImportReport:
         manifest = reader.manifest
-        taker = Taker(self._stored, KeyRing(self._epochs.identities(manifest.epoch)), line)
+        taker = Taker(self._stored, KeyRing(self._epochs.identities(manifest.epoch)), keys.line)
         try:
             with ExitStack() as stack:
                 book = self._read(reader, taker, stack)
-                settled = settle(book.connection, manifest, reader.position.sha256, gap, today(self._clock))
+                settled = settle(book.connection, manifest, reader.position.sha256, gap, today(self._clock), keys)
         except OSError as error:
             raise in_own_words(error, self._stored.folder) from error
         tally = book.tally
@@ -120,6 +120,7 @@ class Importer:
             new_sources=tally.new_sources,
             mailboxes_closed=settled.mailboxes_closed,
             replies_taken_in=settled.replies_taken_in,
+            asks_for_onion_card=manifest.onion_to_sign is not None,
             gap=(gap[0], gap[-1]) if gap else None,
             alarms=(*tally.alarms, *settled.alarms),
         )

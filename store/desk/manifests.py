@@ -6,7 +6,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from crypto.manifest import Erased, Manifest
 from store.desk.journal import write_note
+from store.desk.line_keys import LineKeys
 from store.desk.model import ReplyState, Severity
+from store.desk.onion_cards import take_request
 from store.desk.tables import CollectRow, DispatchRow, EntryRow, ReplyRow, SourceRow, TombstoneRow
 
 
@@ -19,11 +21,14 @@ class Settled:
     alarms: list[str] = field(default_factory=list)
 
 
-def settle(connection: Connection, manifest: Manifest, sha256: bytes, gap: range, day: int) -> Settled:
+def settle(connection: Connection, manifest: Manifest, sha256: bytes, gap: range, day: int, keys: LineKeys) -> Settled:
     """Write everything down, within the import's transaction. `sha256` is the bundle's, for the chain."""
     settled = Settled()
     _bury(connection, manifest, day, settled)
     _acknowledge(connection, manifest, day, settled)
+    asked = manifest.onion_to_sign
+    if asked is not None and (alarm := take_request(connection, asked, manifest.number, day, keys)) is not None:
+        settled.alarms.append(alarm)
     if gap:
         named = f"bundle {gap[0]}" if len(gap) == 1 else f"bundles {gap[0]} to {gap[-1]}"
         words = (
@@ -38,7 +43,7 @@ def settle(connection: Connection, manifest: Manifest, sha256: bytes, gap: range
             day=manifest.day,
             epoch=manifest.epoch,
             floor=manifest.floor,
-            content=bool(manifest.objects or manifest.tombstones),
+            content=bool(manifest.objects or manifest.tombstones or asked),
         )
     )
     return settled

@@ -134,6 +134,7 @@ class ImportReport:
     mailboxes_closed: int = 0
     replies_taken_in: int = 0
     keys_destroyed: int = 0
+    asks_for_onion_card: bool = False
     gap: tuple[int, int] | None = None  # first and last number that was skipped over, by override
     alarms: tuple[str, ...] = ()
 
@@ -146,6 +147,7 @@ class ExportReport:
     written: tuple[str, ...]
     replies: int
     certificates: int
+    onion_cards: int = 0
     missing: tuple[int, ...] = ()  # unacknowledged bundles whose file has gone from the desk
 
 

@@ -28,6 +28,7 @@ from store.desk.inbox import Inbox
 from store.desk.journal import Journal, write_note
 from store.desk.line_keys import LineKeys, load_line, make_line, store_host, store_line
 from store.desk.model import Finding, Severity
+from store.desk.onion_cards import OnionCards
 from store.desk.outbox import Outbox
 from store.desk.replying import Replies
 from store.desk.schema import bring_up_to_date
@@ -48,8 +49,8 @@ LOCK: Final = "work.lock"
 class DeskPlace:
     """One unlocked desk. Safe to use from several threads; several processes may have the same desk open.
 
-    `inbox`, `replies`, `importing`, `exporting`, `epochs`, `journal` and `handlers` are its parts. After `close` every
-    use raises DeskClosedError.
+    `inbox`, `replies`, `importing`, `exporting`, `epochs`, `journal`, `handlers` and `onion_cards` are its parts. After
+    `close` every use raises DeskClosedError.
     """
 
     def __init__(
@@ -77,7 +78,8 @@ class DeskPlace:
         self._work = Workplace(state / LOCK, database, self._stored, self._outbox, self.epochs)
         self.importing = Importer(database, clock, self._work, self._stored, self.epochs, self.line_keys)
         self.exporting = Exporter(database, clock, self._work, self._outbox, self.epochs, self.line_keys)
-        self._verifier = Verifier(database, self._stored, self._outbox, self.epochs)
+        self.onion_cards = OnionCards(database, clock, self.line_keys, self._vault_key.handler)
+        self._verifier = Verifier(database, self._stored, self._outbox, self.epochs, self.line_keys)
 
     @classmethod
     def create(

@@ -122,7 +122,7 @@ class EpochRow(Base):
 
 
 class CollectRow(Base):
-    """A collect bundle that was taken in. `content`: the host can delete something."""
+    """A collect bundle that was taken in. `content`: the host waits for an answer."""
 
     __tablename__ = "collected"
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -152,6 +152,27 @@ class TombstoneRow(Base):
     what: Mapped[str] = mapped_column(primary_key=True)
     ref: Mapped[bytes] = mapped_column(primary_key=True)
     bundle: Mapped[int | None] = mapped_column(index=True)
+
+
+class OnionRequestRow(Base):
+    """One row at most: the onion address that the intake host asks to sign. `batch` is the collect bundle that asked."""
+
+    __tablename__ = "onion_request"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address: Mapped[str]
+    batch: Mapped[int]
+    day: Mapped[int]
+
+
+class OnionCardRow(Base):
+    """An onion card that this line has signed, and who had it signed. `bundle` is the dispatch bundle that carries it."""
+
+    __tablename__ = "onion_cards"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy reads it as a class attribute
+    id: Mapped[int] = mapped_column(primary_key=True)
+    encoded: Mapped[bytes]
+    handler: Mapped[str]
+    bundle: Mapped[int | None]
 
 
 class JournalRow(Base):

@@ -11,7 +11,9 @@ from crypto.errors import CryptoError
 from store.desk.database import Database
 from store.desk.epochs import EpochKeys
 from store.desk.errors import DeskError
+from store.desk.line_keys import LineKeys
 from store.desk.model import Finding
+from store.desk.onion_cards import damaged_cards
 from store.desk.outbox import Outbox, bundle_name
 from store.desk.stored import StoredFiles, StoredKey
 from store.desk.tables import CollectRow, DamageRow, DispatchRow, EntryRow, FileRow, SourceRow
@@ -22,11 +24,19 @@ _PRAGMAS = ("cipher_integrity_check", "integrity_check", "foreign_key_check")
 class Verifier:
     """Reads everything that a desk keeps, files to their last byte."""
 
-    def __init__(self, database: Database, stored: StoredFiles, outbox: Outbox, epochs: EpochKeys) -> None:
+    def __init__(
+        self,
+        database: Database,
+        stored: StoredFiles,
+        outbox: Outbox,
+        epochs: EpochKeys,
+        line_keys: Callable[[], LineKeys],
+    ) -> None:
         self._database = database
         self._stored = stored
         self._outbox = outbox
         self._epochs = epochs
+        self._line_keys = line_keys
 
     def verify(self) -> list[Finding]:
         """Everything that is wrong, in the order in which it is worth looking at; empty when all is well."""
@@ -36,6 +46,7 @@ class Verifier:
             self._check_chains,
             self._check_epochs,
             self._check_outbox,
+            self._check_onion_cards,
             self._check_files,
         )
         for part in parts:
@@ -72,6 +83,11 @@ class Verifier:
         for number, file_sha256 in waiting:
             if not self._outbox.holds(number, file_sha256):
                 yield Finding("outbox", f"{bundle_name(number)} is missing or was changed before it was acknowledged")
+
+    def _check_onion_cards(self) -> Iterator[Finding]:
+        keys = self._line_keys()
+        with self._database.reading() as connection:
+            yield from (Finding("onion cards", words) for words in damaged_cards(connection, keys))
 
     def _check_files(self) -> Iterator[Finding]:
         with self._database.reading() as connection:

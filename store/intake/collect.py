@@ -34,6 +34,7 @@ from store.intake.errors import UnreadableError
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
 from store.intake.mailboxes import forget_old_graves
+from store.intake.onion_cards import OnionCards
 from store.intake.settings import Settings
 from store.intake.tables import Grave, InBundle, Mark, OperatorNote, OutBundle, SubmittedObject
 from store.plain_files import ChangedFileError, copy_to_stick
@@ -74,12 +75,14 @@ class Collector:
         blobs: Blobs,
         keys: HostKeys,
         intake_keys: IntakeKeys,
+        onion_cards: OnionCards,
         line: LineCard,
         settings: Settings,
         today: Callable[[], int],
     ) -> None:
         self._lock, self._outbox = state / "carry.lock", state / "outbox"
         self._database, self._blobs, self._keys, self._intake_keys = database, blobs, keys, intake_keys
+        self._onion_cards = onion_cards
         self._line, self._settings, self._today = line, settings, today
 
     def collect(self, to: Path) -> CollectReport:
@@ -129,7 +132,9 @@ class Collector:
             for number in unfinished:
                 session.execute(update(SubmittedObject).filter_by(bundle=number).values(bundle=None))
                 session.execute(update(Grave).filter_by(bundle=number).values(bundle=None))
+            self._onion_cards.give_back(session, unfinished)
             session.execute(delete(OutBundle).where(OutBundle.number.in_(unfinished)))
+            self._onion_cards.ask_for_own(session)
             forget_old_graves(session, self._today())
             session.flush()
             sweep_outbox(self._outbox, session)
@@ -147,7 +152,8 @@ class Collector:
                     break
                 chosen.append(row)
             graves = list(session.scalars(select(Grave).filter_by(bundle=None).limit(MOST_TOMBSTONES)))
-            if not chosen and not graves and not self._owes_acknowledgement(session):
+            asks = self._onion_cards.waits(session)
+            if not chosen and not graves and not asks and not self._owes_acknowledgement(session):
                 return None
             number = (session.scalar(select(func.max(OutBundle.number))) or 0) + 1
             session.add(OutBundle(number=number, acknowledged=False))
@@ -155,6 +161,7 @@ class Collector:
                 row.bundle = number
             for grave in graves:
                 grave.bundle = number
+            self._onion_cards.claim(session, number)
             return number, chosen
 
     def _owes_acknowledgement(self, session: Session) -> bool:
@@ -230,6 +237,7 @@ class Collector:
             floor=floor,
             objects=tuple(entries),
             tombstones=tuple(Tombstone(Erased.MAILBOX, grave.ref) for grave in graves),
+            onion_to_sign=self._onion_cards.claimed(session, number),
         )
 
     def _unacknowledged(self) -> list[tuple[int, bytes]]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from store.intake.errors import NoSpaceError, SetupError
 
-HEAD: Final = "0001"  # the newest revision in migrations/
+HEAD: Final = "0002"  # the newest revision in migrations/
 
 _TABLES_LOCK: Final = 0x4C75777465  # an arbitrary number that only we use
 _NO_ROOM: Final = ("53100", "58030")  # PostgreSQL's disk_full and io_error
@@ -128,14 +128,15 @@ def _migrate(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", "store.intake:migrations")
     config.set_main_option("path_separator", "os")
-    with database.engine.execution_options(luwte_writing=True).connect() as connection:
+    # One transaction from the first look to the last table: Alembic would commit after each migration, and another
+    # process that waits would then run the next one as well.
+    with database.engine.execution_options(luwte_writing=True).begin() as connection:
         alone(connection)
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
         except CommandError as error:
             raise SetupError("a newer version of Luwte made this database: use that one") from error
-        connection.commit()
 
 
 def _revision(connection: Connection) -> str | None:

@@ -14,6 +14,7 @@ from crypto.card import LineCard
 from crypto.chain import Placement
 from crypto.errors import CryptoError, MalformedError
 from crypto.manifest import Direction, Erased, Manifest
+from crypto.onion_card import OnionAddress
 from crypto.sealed_object import Kind
 from store.files import exclusively
 from store.intake.acknowledged import delete_acknowledged
@@ -24,6 +25,7 @@ from store.intake.errors import BundleRefusedError, UnreadableError
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
 from store.intake.mailboxes import forget_old_graves
+from store.intake.onion_cards import OnionCards
 from store.intake.tables import Grave, InBundle, Mailbox, OperatorNote, OutBundle, Reply, SubmittedObject
 from store.plain_files import open_plain
 
@@ -38,6 +40,7 @@ class DeliverReport:
     intake_keys: int = 0
     acknowledged: int = 0  # number of the last collect bundle that the desk has
     deleted: int = 0  # sealed objects that the desk has acknowledged
+    signed_onions: tuple[OnionAddress, ...] = ()  # the line's cards for them came
 
 
 class _StickReader:
@@ -63,12 +66,13 @@ class Deliverer:
         blobs: Blobs,
         keys: HostKeys,
         intake_keys: IntakeKeys,
+        onion_cards: OnionCards,
         line: LineCard,
         today: Callable[[], int],
     ) -> None:
         self._lock, self._outbox = state / "carry.lock", state / "outbox"
         self._database, self._blobs, self._keys, self._intake_keys = database, blobs, keys, intake_keys
-        self._line, self._today = line, today
+        self._onion_cards, self._line, self._today = onion_cards, line, today
 
     def deliver(self, path: Path, *, accept_gap: range | None = None) -> DeliverReport:
         """Take in one dispatch bundle. Repeating it, or being killed in it, loses and doubles nothing.
@@ -150,19 +154,21 @@ class Deliverer:
         """The one transaction. Returns the blobs that nothing refers to any more."""
         manifest = bundle.manifest
         self._intake_keys.add(session, manifest.certificates)
+        signed_onions = self._onion_cards.keep(session, manifest.onion_cards)
         gone = self._add_replies(session, manifest)
         gone += _apply_tombstones(session, manifest, self._today())
         _acknowledge(session, manifest.acknowledged.number, self._today())
         if gap:
             text = f"Bundle {manifest.number} from the desk was taken in although bundles before it are missing."
             session.add(OperatorNote(day=self._today(), text=text))
-        content = bool(manifest.objects or manifest.tombstones or manifest.certificates)
+        content = bool(manifest.objects or manifest.tombstones or manifest.certificates or signed_onions)
         session.add(InBundle(number=manifest.number, sha256=bundle.position.sha256, content=content))
         report = DeliverReport(
             manifest.number,
             replies=len(manifest.objects),
             intake_keys=len(manifest.certificates),
             acknowledged=manifest.acknowledged.number,
+            signed_onions=signed_onions,
         )
         return report, gone
 

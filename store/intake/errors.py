@@ -9,6 +9,10 @@ class SetupError(IntakeError):
     """The state folder is not a finished intake host, or is damaged: for the operator."""
 
 
+class OnionAddressError(IntakeError):
+    """The onion address cannot be known, or a card for it is damaged: for the operator."""
+
+
 class NoSpaceError(IntakeError):
     """The disk is full or refuses to be written: for the operator. Nothing was lost."""
 

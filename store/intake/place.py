@@ -24,6 +24,7 @@ from store.intake.host_keys import HostKeys
 from store.intake.inbox import Inbox
 from store.intake.intake_keys import IntakeKeys
 from store.intake.mailboxes import Mailboxes
+from store.intake.onion_cards import OnionCards
 from store.intake.replies import Replies
 from store.intake.sessions import Sessions
 from store.intake.settings import Settings
@@ -80,11 +81,11 @@ class IntakePlace:
         self.intake_keys = IntakeKeys(self.database, self.line, self.today)
         self.replies = Replies(self.database, self.blobs)
         self.submissions = Submissions(self.database, self.blobs, self.intake_keys, self.line, settings, self.today)
-        self.collector = Collector(
-            state, self.database, self.blobs, self.keys, self.intake_keys, self.line, settings, self.today
-        )
+        self.onion_cards = OnionCards(state, self.database, self.line, self.today)
+        carry = (state, self.database, self.blobs, self.keys, self.intake_keys, self.onion_cards, self.line)
+        self.collector = Collector(*carry, settings, self.today)
+        self.deliverer = Deliverer(*carry, self.today)
         self.inbox = Inbox(state / "inbox", self.today)
-        self.deliverer = Deliverer(state, self.database, self.blobs, self.keys, self.intake_keys, self.line, self.today)
 
     @staticmethod
     def create(state: Path, untrusted_line_card: str) -> HostCard:

@@ -105,6 +105,23 @@ class Mark(Base):
     value: Mapped[int] = mapped_column(Integer)
 
 
+class OnionRequest(Base):
+    """One row at most: the onion address that the desk shall sign. `bundle` is the collect bundle that asks."""
+
+    __tablename__ = "onion_request"
+    request_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    address: Mapped[str] = mapped_column(String(56))
+    bundle: Mapped[int | None] = mapped_column(Integer)
+
+
+class OnionCardRow(Base):
+    """The newest card for an onion address, verified when it came in."""
+
+    __tablename__ = "onion_card"
+    address: Mapped[str] = mapped_column(String(56), primary_key=True)
+    encoded: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class OperatorNote(Base):
     """Something an operator must be able to look up later. Nothing about a source."""
 

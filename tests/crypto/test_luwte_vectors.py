@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from crypto import age, bundle, card, cbor, codename, epoch, errors, kdf, padding
+from crypto import age, bundle, card, cbor, codename, epoch, errors, kdf, onion_card, padding
 from crypto.codename import Codename
 from crypto.manifest import Direction
+from crypto.onion_card import OnionAddress
 from crypto.sealed_object import ObjectReader
 from crypto.signed import VerifyKey
 from crypto.xwing import Identity
@@ -171,10 +172,45 @@ def test_bundle(vector: dict[str, Any]) -> None:
         )
         objects = [b"".join(pieces).hex() for _, pieces in reader.objects()]
         reader.finish()
-        return {"objects": objects, "sha256": reader.position.sha256.hex()}
+        onion = reader.manifest.onion_to_sign
+        return {"objects": objects, "sha256": reader.position.sha256.hex(), "onion": onion.text if onion else None}
 
     taken = _check(taking, vector["expect"])
     assert taken is None or taken == vector["expect"]
+
+
+@pytest.mark.parametrize("vector", load("dispatch"), ids=label)
+def test_dispatch_bundle(vector: dict[str, Any]) -> None:
+    read = document("dispatch")
+    file = _sealed(edited(whole(read["honest"]), vector["edit"]))
+    key, line = VerifyKey(bytes.fromhex(read["line_public"])), bytes.fromhex(read["line"])
+
+    def taking() -> dict[str, Any]:
+        reader = bundle.open_bundle(
+            Identity.from_text(read["identity"]), key, io.BytesIO(file), line=line, direction=Direction.DISPATCH
+        )
+        reader.read_through()
+        return {"cards": [one.hex() for one in reader.manifest.onion_cards]}
+
+    taken = _check(taking, vector["expect"])
+    assert taken is None or taken == vector["expect"]
+
+
+@pytest.mark.parametrize("vector", load("onion-address"), ids=label)
+def test_onion_address(vector: dict[str, Any]) -> None:
+    read = _check(lambda: OnionAddress.from_typed(vector["typed"]), vector["expect"])
+    if read is not None:
+        assert read.text == vector["expect"]["address"]
+        assert "".join(read.groups) == read.text
+
+
+@pytest.mark.parametrize("vector", load("onion-card"), ids=label)
+def test_onion_card(vector: dict[str, Any]) -> None:
+    key = VerifyKey(bytes.fromhex(document("onion-card")["line_public"]))
+    read = _check(lambda: onion_card.verify_text(key, vector["text"]), vector["expect"])
+    if read is not None:
+        assert {"address": read.address.text, "day": read.day, "until": read.until} == vector["expect"]
+        assert read.text == vector["text"]
 
 
 @pytest.mark.parametrize("vector", load("padding"), ids=label)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crypto import bundle, card, cbor
+from crypto import bundle, card, cbor, pem
 from crypto.errors import CryptoError, MalformedError
 from crypto.manifest import NO_HASH, ChainPosition, Direction, Erased, Manifest, ObjectEntry, Tombstone
 from crypto.sealed_object import Kind, ObjectHeader, ObjectReader, ObjectSealer, seal_object
@@ -137,8 +137,8 @@ CARD = card.make_line_card("Luwte", LINE_KEY, IDENTITY.recipient)
 @given(
     mutated(CARD.text.encode()).map(lambda data: data.decode("utf-8", "surrogateescape"))
     | st.text(max_size=200)
-    | st.binary(max_size=300).map(lambda data: card._to_text("LINE", data))
-    | mutated(CARD.signed).map(lambda data: card._to_text("LINE", data))
+    | st.binary(max_size=300).map(lambda data: pem.to_text("LINE", data))
+    | mutated(CARD.signed).map(lambda data: pem.to_text("LINE", data))
 )
 def test_card_of_arbitrary_text(untrusted: str) -> None:
     try:
@@ -152,7 +152,7 @@ def test_card_of_arbitrary_text(untrusted: str) -> None:
 def test_card_with_a_field_of_another_kind(key: str, value: object) -> None:
     body = cbor2.dumps(cbor2.loads(CARD.signed[:-64]) | {key: value}, canonical=True)
     try:
-        card.parse_line_card(card._to_text("LINE", sign(LINE_KEY, "line-card", body)))
+        card.parse_line_card(pem.to_text("LINE", sign(LINE_KEY, "line-card", body)))
     except CryptoError:
         return
     assert key in ("v", "name")

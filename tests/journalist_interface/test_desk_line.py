@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from crypto.card import parse_line_card
+from crypto.onion_card import OnionAddress
 from store.desk.model import Severity
 from store.intake.place import IntakePlace
 from tests.journalist_interface.conftest import Host, bring, open_desk
 from tests.journalist_interface.desk_browser import DeskBrowser
 from tests.support.clock import SetClock
+from tests.vectors.make_onion import ADDRESS
 
 
 def test_the_line_card_on_the_page_makes_an_intake_host_that_pairs(browser: DeskBrowser, tmp_path: Path) -> None:
@@ -62,3 +64,35 @@ def test_keys_that_run_out_are_warned_of(browser: DeskBrowser, clock: SetClock) 
     assert "within two weeks" in browser.get("/line").text
     clock.day += 16
     assert "past its day" in browser.get("/line").text
+
+
+def test_an_onion_address_is_signed_after_it_was_typed_and_not_before(host: Host, browser: DeskBrowser) -> None:
+    host.place.onion_cards.ask(OnionAddress(ADDRESS))
+    bring(host, browser)
+    page = browser.get("/line")
+    assert all(group in page.text for group in OnionAddress(ADDRESS).groups)
+    assert page.form("/line/onion/sign").fields["address"] == "", "copied for nobody"
+    wrong = browser.send("/line/onion/sign", address=ADDRESS[1] + ADDRESS[0] + ADDRESS[2:])
+    assert browser.status == 422
+    assert "nothing was signed" in wrong.text
+    browser.send("/line/onion/sign", address=ADDRESS, days="7")
+    assert browser.status == 422
+    browser.post("/line/onion/sign", {"address": ADDRESS, "days": ""})
+    assert browser.status == 403, "a page of another site"
+    browser.get("/line")
+    page = browser.send("/line/onion/sign", address=f"http://{ADDRESS.upper()}.onion/", days="365")
+    assert "Signed" in page.text
+    assert "BEGIN LUWTE ONION CARD" in page.text
+    browser.get("/carry")
+    assert "1 onion card" in browser.send("/carry/export").text
+    host.deliver()
+    assert host.place.onion_cards.card(OnionAddress(ADDRESS)) is not None
+
+
+def test_an_onion_address_can_be_declined(host: Host, browser: DeskBrowser) -> None:
+    host.place.onion_cards.ask(OnionAddress(ADDRESS))
+    bring(host, browser)
+    browser.get("/line")
+    page = browser.send("/line/onion/decline")
+    assert "did not sign" in page.text
+    assert not [form for form in page.forms if form.action == "/line/onion/sign"]

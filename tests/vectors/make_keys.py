@@ -4,7 +4,7 @@ from typing import Any
 
 import cbor2
 
-from crypto import card, codename, epoch, kdf
+from crypto import card, codename, epoch, kdf, pem
 from crypto.codename import Codename
 from crypto.signed import SigningKey, sign
 from tests.vectors.common import HOST_KEY, LINE, LINE_KEY, OTHER, RECEIVER, SOURCE, Vector
@@ -119,7 +119,7 @@ def cards() -> Vector:
 
     def line_text(key: SigningKey = LINE_KEY, purpose: str = "line-card", **more: Any) -> str:
         body = {"v": 1, "name": "x", "sign": LINE_KEY.public.raw, "bundle": RECEIVER.recipient.raw}
-        return card._to_text("LINE", sign(key, purpose, cbor2.dumps(body | more, canonical=True)))
+        return pem.to_text("LINE", sign(key, purpose, cbor2.dumps(body | more, canonical=True)))
 
     good: list[Vector] = [
         {"name": "line card", "kind": "line", "text": line.text, "expect": {"fingerprint": " ".join(line.fingerprint)}},

@@ -6,8 +6,9 @@ from typing import Any
 
 import cbor2
 
-from crypto import padding
+from crypto import onion_card, padding
 from crypto.manifest import ChainPosition, Direction, Erased, Manifest, ObjectEntry, Tombstone
+from crypto.onion_card import OnionAddress
 from crypto.sealed_object import Kind, ObjectHeader
 from crypto.signed import SigningKey, sign
 from tests.support import agefile
@@ -22,6 +23,7 @@ from tests.vectors.common import (
     parts,
     wrapping,
 )
+from tests.vectors.make_onion import ADDRESS
 
 
 def age_files() -> Vector:
@@ -201,8 +203,7 @@ def bundles() -> Vector:
 
     honest = made()
     size, sha = len(sealed), entry.sha256
-    signed = honest[12 : 12 + struct.unpack_from(">I", honest, 8)[0] + 64]
-    expected = {"objects": [sealed.hex()], "sha256": hashlib.sha256(signed).hexdigest()}
+    expected = _expected(honest, [sealed], None)
     twice = [fields["objects"][0], fields["objects"][0]]
     end = len(honest.rstrip(b"\0"))
     bad = {
@@ -228,6 +229,11 @@ def bundles() -> Vector:
         "a tombstone of unknown kind": ("MalformedError", made(tombs=[["file", b"R" * 16]])),
         "a tombstone of 15 bytes": ("MalformedError", made(tombs=[["reply", b"R" * 15]])),
         "a certificate that is text": ("MalformedError", made(certs=["x"])),
+        "an onion address with a wrong checksum": ("MalformedError", made(onion=ADDRESS[1] + ADDRESS[0] + ADDRESS[2:])),
+        "an onion address in capitals": ("MalformedError", made(onion=ADDRESS.upper())),
+        "two onion addresses": ("MalformedError", made(onion=[ADDRESS, ADDRESS])),
+        "an empty onion address": ("MalformedError", made(onion="")),
+        "onion cards from the host": ("MalformedError", made(cards=[b"x"])),
         "an object changed": ("ForgedError", made(sealed[:-1] + b"\0")),
         "an object longer than the bundle": (
             "TruncatedError",
@@ -238,7 +244,15 @@ def bundles() -> Vector:
         "no padding": ("MalformedError", honest[:end]),
         "hidden in the padding": ("MalformedError", honest[:-1] + b"\1"),
     }
-    vectors: list[Vector] = [{"name": "honest", "payload": parts(honest), "expect": expected}]
+    asking = made(onion=ADDRESS)
+    vectors: list[Vector] = [
+        {"name": "honest", "payload": parts(honest), "expect": expected},
+        {
+            "name": "asks for an onion card",
+            "edit": edit(honest, asking),
+            "expect": _expected(asking, [sealed], ADDRESS),
+        },
+    ]
     vectors += [{"name": n, "edit": edit(honest, data), "expect": error} for n, (error, data) in bad.items()]
     return {
         "source": "docs/formats.md 6",
@@ -247,3 +261,47 @@ def bundles() -> Vector:
         "line": LINE.hex(),
         "vectors": vectors,
     }
+
+
+def dispatches() -> Vector:
+    """Dispatch bundles, whose one peculiarity is the onion cards that they bring."""
+    manifest = Manifest(LINE, Direction.DISPATCH, 1, bytes(32), ChainPosition.beginning(), 20780, 7, 0)
+    fields = cbor2.loads(manifest.encode())
+    card = onion_card.make(LINE_KEY, OnionAddress(ADDRESS), 20780).signed
+
+    def made(**more: Any) -> bytes:
+        body = cbor2.dumps(fields | more, canonical=True)
+        head = b"LUWTEbd1" + struct.pack(">I", len(body)) + sign(LINE_KEY, "bundle-manifest", body)
+        return head + bytes(padding.bundle_bucket(len(head)) - len(head))
+
+    honest = made(cards=[card])
+    good = {"one card": [card], "eight cards": [card] * 8, "a card that only the host can judge": [b"x" * 512]}
+    bad: dict[str, dict[str, Any]] = {
+        "nine cards": {"cards": [card] * 9},
+        "no card, but the field": {"cards": []},
+        "a card that is text": {"cards": ["x"]},
+        "a card that is too long": {"cards": [b"x" * 513]},
+        "cards that are no list": {"cards": card},
+        "an address to sign, from the desk": {"onion": ADDRESS},
+    }
+    vectors: list[Vector] = [{"name": "no card", "edit": edit(honest, made()), "expect": {"cards": []}}]
+    vectors += [
+        {"name": name, "edit": edit(honest, made(cards=cards)), "expect": {"cards": [one.hex() for one in cards]}}
+        for name, cards in good.items()
+    ]
+    vectors += [
+        {"name": name, "edit": edit(honest, made(**more)), "expect": "MalformedError"} for name, more in bad.items()
+    ]
+    return {
+        "source": "docs/formats.md 6; edits are of `honest`",
+        "identity": RECEIVER.text,
+        "line_public": LINE_KEY.public.raw.hex(),
+        "line": LINE.hex(),
+        "honest": parts(honest),
+        "vectors": vectors,
+    }
+
+
+def _expected(payload: bytes, objects: list[bytes], onion: str | None) -> Vector:
+    signed = payload[12 : 12 + struct.unpack_from(">I", payload, 8)[0] + 64]
+    return {"objects": [one.hex() for one in objects], "sha256": hashlib.sha256(signed).hexdigest(), "onion": onion}
