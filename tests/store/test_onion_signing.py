@@ -181,7 +181,7 @@ def test_an_import_cut_off_is_repeated_whole(road: Road, step: str) -> None:
     assert deliver(road) != []
 
 
-@pytest.mark.parametrize("step", ["store.intake.deliver.OnionCards.keep", "store.intake.deliver._forget_acknowledged"])
+@pytest.mark.parametrize("step", ["store.intake.deliver.OnionCards.keep", "store.intake.deliver._acknowledge"])
 def test_a_delivery_cut_off_keeps_no_card_and_is_repeated(road: Road, step: str) -> None:
     collect(road)
     bring(road)
