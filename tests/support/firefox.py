@@ -167,10 +167,10 @@ class Firefox:
         self._process = processes.start(["env", *_environment(folder), *before, FIREFOX, *options], folder / "log")
         try:
             self._driver = self._connect(profile / "MarionetteActivePort")
+            self._pid = int(self._system("return Services.appinfo.processID"))
         except BaseException:
             processes.end([self._process])
             raise
-        self._pid = int(self._system("return Services.appinfo.processID"))
 
     @property
     def pid(self) -> int:
