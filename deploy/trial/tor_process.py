@@ -19,6 +19,7 @@ DisableDebuggerAttachment 0
 """
 _LONGEST_SOCKET_PATH: Final = 107  # bytes: sun_path of unix(7), without the zero at its end
 _LAST_LINES: Final = 10
+_SYSTEM_PATH: Final = "/usr/sbin:/usr/bin"  # where the package puts its programs; a user's PATH may lack the first
 
 
 class TorError(Exception):
@@ -111,7 +112,7 @@ class TorClient(TorProcess):
 
 def tool(name: str) -> str:
     """The path of a program of Debian's package `tor`; TorMissingError when it is not there."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
+    found = shutil.which(name) or shutil.which(name, path=_SYSTEM_PATH)
     if found is None:
         raise TorMissingError(f"{name} is not installed: install Debian's package 'tor' (sudo apt-get install tor)")
     return found

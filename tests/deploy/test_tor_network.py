@@ -16,6 +16,7 @@ import pytest
 from python_socks import ProxyError
 
 from deploy.trial import tor_network as module
+from deploy.trial import tor_process
 from deploy.trial.tor_network import TorNetwork
 from deploy.trial.tor_process import TorClient, TorError, TorMissingError
 from tests.support.connections import abroad, held_addresses
@@ -171,6 +172,7 @@ def test_a_name_is_given_once(tor_network: TorNetwork, tor_client: TorClient) ->
 
 def test_without_tor_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(tor_process, "_SYSTEM_PATH", str(tmp_path))
     with pytest.raises(TorMissingError, match=re.escape("Debian's package 'tor'")), TorNetwork(tmp_path / "net"):
         pass
 

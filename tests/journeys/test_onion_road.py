@@ -17,6 +17,7 @@ WORDS = "تلقيت تهديدات بسبب مشاركتي في مظاهرة.\n�
 REPLY = "نحن نقرأ رسالتك.\nእናንበብናዮ ኢና።\n我们会帮助你。"
 
 
+@pytest.mark.timeout(900)  # 50 MiB through Tor, on a machine that may be busy
 @pytest.mark.parametrize("kind", ["safest", "chromium"])
 def test_the_whole_road(
     kind: str, line: OnionLine, open_browser: OpenBrowser, screenshots: Path, tmp_path: Path

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-PAGE_SECONDS = 240
-LAST = "footer"  # stands at the end of each of our pages
+PAGE_SECONDS = 420
+MAIN = "main"  # stands on each of our pages
 WIDTHS = (360, 1280)
 
 
@@ -38,7 +38,7 @@ class Browser(Protocol):
     def open(self, url: str) -> None: ...
 
     def press(self, selector: str) -> None:
-        """Click the first such element and wait until the next page stands there to its last line."""
+        """Click the first such element and wait until all of the next page, one of ours, has come."""
 
     def fill(self, selector: str, text: str) -> None:
         """Put `text` into a field, in place of what is there."""

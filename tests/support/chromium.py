@@ -18,7 +18,7 @@ from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.wait import WebDriverWait
 
 from deploy.trial.processes import end_with_parent
-from tests.support.browser import LAST, PAGE_SECONDS, NoPageError, NotInstalledError, Received
+from tests.support.browser import MAIN, PAGE_SECONDS, NoPageError, NotInstalledError, Received
 
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 _FLAGS = (
@@ -83,7 +83,7 @@ class Chromium:
         # While a page is replaced, chromedriver may know its elements no more in ways that are no staleness to it.
         wait = WebDriverWait(self._driver, PAGE_SECONDS, 0.1, ignored_exceptions=[WebDriverException])
         wait.until(lambda _: _has_gone(before))
-        wait.until(expected_conditions.presence_of_element_located((By.CSS_SELECTOR, f"{LAST}, #main-frame-error")))
+        wait.until(expected_conditions.presence_of_element_located((By.CSS_SELECTOR, f"{MAIN}, #main-frame-error")))
         if self._driver.find_elements(By.ID, "main-frame-error"):
             raise NoPageError(f"after {selector}: {self.text}")
 

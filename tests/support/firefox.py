@@ -12,15 +12,18 @@ and by what NoScript lets through, is set here by preferences:
 import json
 import os
 import shutil
+import signal
+import subprocess
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from deploy.trial import processes
-from tests.support.browser import LAST, PAGE_SECONDS, NoPageError, NotInstalledError, Received
+from tests.support.browser import MAIN, PAGE_SECONDS, NoPageError, NotInstalledError, Received
 
 with warnings.catch_warnings():
     # One of its own dependencies asks another for something old, when it is loaded.
@@ -31,6 +34,7 @@ with warnings.catch_warnings():
 
 FIREFOX = shutil.which("firefox-esr")
 _START_SECONDS = 120
+_END_SECONDS = 15
 _OWN_PREFERENCES: dict[str, object] = {
     # As Tor Browser has them.
     "browser.privatebrowsing.autostart": True,
@@ -163,13 +167,14 @@ class Firefox:
         self._process = processes.start(["env", *_environment(folder), *before, FIREFOX, *options], folder / "log")
         try:
             self._driver = self._connect(profile / "MarionetteActivePort")
+            self._pid = int(self._system("return Services.appinfo.processID"))
         except BaseException:
             processes.end([self._process])
             raise
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._pid
 
     def _connect(self, port_file: Path) -> Marionette:
         end = time.monotonic() + _START_SECONDS
@@ -178,35 +183,45 @@ class Firefox:
                 raise RuntimeError(f"Firefox did not start; it said:\n{(self._folder / 'log').read_text()}")
             time.sleep(0.05)
         driver = Marionette(port=int(port_file.read_text()), socket_timeout=PAGE_SECONDS + 60)
-        driver.start_session()
-        driver.timeout.page_load = PAGE_SECONDS
+        driver.start_session({"pageLoadStrategy": "none"})
         driver.timeout.implicit = 0
         with driver.using_context(driver.CONTEXT_CHROME):
             driver.execute_script(_RECORD)
         return driver
 
     def open(self, url: str) -> None:
-        try:
-            self._driver.navigate(url)
-        except errors.UnknownException as error:
-            raise NoPageError(f"{url}: {error}") from error
+        before = self._page()[0]
+        self._driver.navigate(url)
+        self._await_page(before, url)
 
     def press(self, selector: str) -> None:
-        before = self._find("html")
+        before = self._page()[0]
         self._find(selector).click()
-        end = time.monotonic() + PAGE_SECONDS
-        while not self._is_next_page(before):
-            if self._driver.get_url().startswith("about:"):
-                raise NoPageError(f"after {selector}: {self._driver.get_url()}")
-            if time.monotonic() > end:
-                raise NoPageError(f"after {selector} no page came within {PAGE_SECONDS} seconds")
-            time.sleep(0.1)
+        self._await_page(before, f"after {selector}")
+        if not self._driver.find_elements(By.CSS_SELECTOR, MAIN):
+            raise NoPageError(f"after {selector}: that is none of our pages")
 
-    def _is_next_page(self, before: WebElement) -> bool:
-        try:
-            return self._find("html") != before and bool(self._driver.find_elements(By.CSS_SELECTOR, LAST))
-        except errors.MarionetteException:
-            return False  # the page is being replaced
+    def _await_page(self, before: int, what: str) -> None:
+        """Asks the browser's own process alone, which knows when all of a page has come; a page being replaced does not."""
+        end = time.monotonic() + PAGE_SECONDS
+        while True:
+            page, address, is_loading = self._page()
+            if page != before and address != "about:blank" and not is_loading:
+                break
+            if time.monotonic() > end:
+                raise NoPageError(f"{what}: no page came within {PAGE_SECONDS} seconds")
+            time.sleep(0.1)
+        if address.startswith("about:"):
+            raise NoPageError(f"{what}: {address}")
+
+    def _page(self) -> tuple[int, str, bool]:
+        """What shows now: a number that no other page has, its address (`about:` with an error's), whether more comes."""
+        number, address, is_loading = self._system(
+            "const shown = gBrowser.selectedBrowser, page = shown.browsingContext.currentWindowGlobal;"
+            "return [page ? page.innerWindowId : 0, page ? page.documentURI.spec : 'about:blank',"
+            " shown.webProgress.isLoadingDocument];"
+        )
+        return int(number), str(address), bool(is_loading)
 
     def fill(self, selector: str, text: str) -> None:
         field = self._find(selector)
@@ -273,6 +288,9 @@ class Firefox:
             self._driver.client.close()  # it has gone by itself
         finally:
             self._driver.cleanup_ran = True
+            with suppress(subprocess.TimeoutExpired, ProcessLookupError):
+                os.kill(self._pid, signal.SIGTERM)  # a tracer ends with it, but would not end it
+                self._process.wait(_END_SECONDS)
             processes.end([self._process])
 
     def _find(self, selector: str) -> WebElement:
