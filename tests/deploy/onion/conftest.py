@@ -1,6 +1,5 @@
-"""One private Tor network for all tests of the onions, and hosts to serve in it."""
+"""Hosts to serve in the private Tor network."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,8 @@ from tests.support.road import Road
 
 
 @pytest.fixture(scope="session")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorNetwork]:
-    with TorNetwork(tmp_path_factory.mktemp("net")) as started:
-        yield started
+def network(tor_network: TorNetwork) -> TorNetwork:
+    return tor_network
 
 
 @pytest.fixture(scope="module")
