@@ -169,6 +169,7 @@ class IntakeHost:
             check_socket(self._places.courier_socket)
         elif not is_wanted and name in self._kept:
             self._kept.pop(name).child.end(_END_SECONDS)
+            self._places.courier_socket.unlink(missing_ok=True)  # one that had to be killed leaves it
 
     def _start(self, name: str, work: Callable[[Ready], object]) -> None:
         self._kept[name] = _Kept(name, work)

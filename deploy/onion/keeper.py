@@ -28,6 +28,7 @@ _START_SECONDS: Final = 60  # for our own tor to open its control socket
 _AGAIN_SECONDS: Final = 2
 _LOOK_SECONDS: Final = 0.5
 _PUBLISH_SECONDS: Final = 180
+_REST_SECONDS: Final = 60  # for the other directories, once one has a new descriptor: they are slow at times
 
 
 @dataclass
@@ -144,11 +145,15 @@ class Keeper:
         if removed:
             publisher.put([description.source_onion(self.places)])
             publisher.close_circuits(address)
+        publisher.await_revision()
         addresses = self._put_own(publisher)
         publisher.expect(addresses)
-        if self._clients:
+        # With the same keys as before tor makes no new descriptor: none must be waited for.
+        if self._clients and sorted(before.values()) != sorted(self._clients.values()):
             publisher.renew(address)
             self._await(publisher)
+            # A directory that still has the old descriptor would turn a new courier away, whose tor does not soon ask again.
+            publisher.await_everywhere(_REST_SECONDS)
         self._tell_couriers(address)
 
     def _tell_couriers(self, address: str) -> None:
