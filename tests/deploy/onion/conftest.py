@@ -1,13 +1,18 @@
 """One private Tor network for all tests of the onions, and hosts to serve in it."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import stem.util.log
 
 from deploy.trial.tor_network import TorNetwork
 from store.clock import SystemClock
 from tests.support.road import Road
+
+# It tells each closed connection, and a failure would be lost among them.
+stem.util.log.get_logger().setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")
