@@ -4,8 +4,6 @@ This process forks them and watches them; it opens no network connection and run
 again, a bounded number of times. Whatever ends this process ends them all.
 """
 
-import importlib
-import importlib.util
 import json
 import os
 import signal
@@ -17,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from deploy import children, intake_server
+from deploy import children, courier_server, intake_server
 from deploy.children import Child, Ready
 from deploy.circuits import CircuitPipe
 from deploy.intake_config import load_configuration
@@ -70,7 +68,7 @@ class IntakeHost:
         more_torrc_lines: str,
         say: Say,
         guard: Callable[[], AbstractContextManager[None]],
-        courier_module: str = "deploy.courier_server",
+        serve_courier: Callable[..., None] = courier_server.serve,
     ) -> None:
         configuration = load_configuration(state)
         self._state, self._say, self._guard, self._more_lines = state, say, guard, more_torrc_lines
@@ -81,8 +79,7 @@ class IntakeHost:
         self._kept: dict[str, _Kept] = {}
         self._circuits = CircuitPipe.open()
         self._source_address = ""
-        self._courier_module = courier_module
-        self._has_courier = importlib.util.find_spec(courier_module) is not None
+        self._courier_server = serve_courier
 
     def run(self) -> None:
         """Returns after SIGTERM or SIGINT. OnionError, LockedError, OSError; SystemExit when a part has told why it ended."""
@@ -134,7 +131,7 @@ class IntakeHost:
 
     def _serve_courier(self, ready: Ready) -> None:
         with self._guard():
-            importlib.import_module(self._courier_module).serve(
+            self._courier_server(
                 self._state,
                 f"unix:{self._places.courier_socket}",
                 ready=_when_closed_to_others(self._places.courier_socket, ready),
@@ -146,7 +143,6 @@ class IntakeHost:
                 self._places,
                 self._packaged,
                 self._say,
-                has_courier=self._has_courier,
                 hostile_circuits=self._circuits.reading,
                 published=ready,
                 tor_restarted=lambda: os.kill(os.getppid(), signal.SIGUSR1),
@@ -160,7 +156,7 @@ class IntakeHost:
         """The couriers' server runs while a courier is enrolled, and no longer."""
         name = "courier server"
         try:
-            is_wanted = self._has_courier and bool(enrolled(self._places.authorized_clients))
+            is_wanted = bool(enrolled(self._places.authorized_clients))
         except OnionFolderError:
             is_wanted = False  # the keeper says why
         if is_wanted and name not in self._kept:
@@ -169,6 +165,7 @@ class IntakeHost:
             check_socket(self._places.courier_socket)
         elif not is_wanted and name in self._kept:
             self._kept.pop(name).child.end(_END_SECONDS)
+            self._places.courier_socket.unlink(missing_ok=True)  # one that had to be killed leaves it
 
     def _start(self, name: str, work: Callable[[Ready], object]) -> None:
         self._kept[name] = _Kept(name, work)

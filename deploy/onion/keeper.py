@@ -28,17 +28,17 @@ _START_SECONDS: Final = 60  # for our own tor to open its control socket
 _AGAIN_SECONDS: Final = 2
 _LOOK_SECONDS: Final = 0.5
 _PUBLISH_SECONDS: Final = 180
+_REST_SECONDS: Final = 60  # for the other directories, once one has a new descriptor: they are slow at times
 
 
 @dataclass
 class Keeper:
-    """`run` returns never. `has_courier`: a courier's server is part of this host. `hostile_circuits`: the reading end of a
-    pipe that names circuits to close (deploy.circuits). `published` and `tor_restarted` are called when that has happened."""
+    """`run` returns never. `hostile_circuits`: the reading end of a pipe that names circuits to close (deploy.circuits).
+    `published` and `tor_restarted` are called when that has happened."""
 
     places: OnionPlaces
     packaged: Packaged | None
     say: Say
-    has_courier: bool = True
     publish_seconds: float = _PUBLISH_SECONDS
     hostile_circuits: int | None = None
     published: Callable[[], None] = lambda: None
@@ -127,7 +127,7 @@ class Keeper:
 
     def _enrolled(self) -> dict[str, str]:
         try:
-            return enrolled(self.places.authorized_clients) if self.has_courier else {}
+            return enrolled(self.places.authorized_clients)
         except OnionFolderError as error:
             self.say(str(error))
             return {}
@@ -144,11 +144,15 @@ class Keeper:
         if removed:
             publisher.put([description.source_onion(self.places)])
             publisher.close_circuits(address)
+        publisher.await_revision()
         addresses = self._put_own(publisher)
         publisher.expect(addresses)
-        if self._clients:
+        # With the same keys as before tor makes no new descriptor: none must be waited for.
+        if self._clients and sorted(before.values()) != sorted(self._clients.values()):
             publisher.renew(address)
             self._await(publisher)
+            # A directory that still has the old descriptor would turn a new courier away, whose tor does not soon ask again.
+            publisher.await_everywhere(_REST_SECONDS)
         self._tell_couriers(address)
 
     def _tell_couriers(self, address: str) -> None:

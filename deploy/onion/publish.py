@@ -2,6 +2,7 @@
 
 import queue
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from deploy.onion.errors import TorFailedError
 _HIDDEN_SERVICES: Final = "HiddenServiceOptions"
 _MODES: Final = ("HiddenServiceSingleHopMode", "HiddenServiceNonAnonymousMode")
 _FAILURES: Final = 3  # of uploads in a row that are worth a line: single directories fail often
+_REVISION: Final = 2  # seconds from one descriptor to the next: see `await_revision`
 _RENEWED: Final = 3 * 3600  # seconds: tor renews a descriptor at least every two hours
 
 
@@ -28,13 +30,33 @@ class Health:
         self._failures = 0
         self._is_ill = False
         self._since = now
+        self.begun_at = now
+        # Only a renewed one must be seen to begin: others may have begun before we looked.
+        self._is_new_begun = True
+        self._under_way: Counter[str] = Counter()
 
-    def uploaded(self, now: float) -> str | None:
+    @property
+    def is_everywhere(self) -> bool:
+        """Published, and no directory is still being sent the descriptor."""
+        return self.is_published and not self._under_way.total()
+
+    def renewed(self, now: float) -> None:
+        """A new descriptor is on its way: what was published does not count. Uploads of the old may still be under way."""
+        self.is_published, self._is_new_begun, self._since = False, False, now
+
+    def begun(self, directory: str, now: float) -> None:
+        """tor names all directories of a descriptor before the first of them has it."""
+        self._is_new_begun, self.begun_at = True, now
+        self._under_way[directory] += 1
+
+    def uploaded(self, directory: str, now: float) -> str | None:
+        self._ended(directory)
         was_ill, self._is_ill = self._is_ill, False
-        self.is_published, self._failures, self._since = True, 0, now
+        self.is_published, self._failures, self._since = self._is_new_begun, 0, now
         return f"the {self.name} onion is published again" if was_ill else None
 
-    def failed(self, reason: str) -> str | None:
+    def failed(self, directory: str, reason: str) -> str | None:
+        self._ended(directory)
         self._failures += 1
         if self._failures < _FAILURES or self._is_ill:
             return None
@@ -50,6 +72,10 @@ class Health:
             return None
         self._is_ill = True
         return f"the {self.name} onion's descriptor was not renewed for hours: check this machine's network and clock"
+
+    def _ended(self, directory: str) -> None:
+        if self._under_way[directory]:  # not so when it had begun before we looked
+            self._under_way[directory] -= 1
 
 
 class Publisher:
@@ -69,6 +95,7 @@ class Publisher:
 
     def put(self, onions: Iterable[Onion]) -> None:
         """Set exactly these onions in tor, and read again which couriers may come. Nothing is written into a torrc."""
+        self._take_all()  # what was reported until now is of descriptors made before
         # stem puts each value between quotes as it is.
         pairs = [(name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in options(onions)]
         try:
@@ -86,10 +113,16 @@ class Publisher:
         now = self._clock()
         self._health = {key: self._health.get(key) or Health(name, now) for key, name in wanted.items()}
 
+    def await_revision(self) -> None:
+        """Until a descriptor made now is newer by its revision, which counts whole seconds: directories reject one that is
+        of the same second as the last, and tor would not send it again for an hour or two."""
+        self._take_all()
+        while any(self._clock() < health.begun_at + _REVISION for health in self._health.values()):
+            self.watch(0.25)
+
     def renew(self, address: str) -> None:
-        """Wait for a new descriptor of this onion, whatever was known."""
-        key = address.removesuffix(".onion")
-        self._health[key] = Health(self._health[key].name, self._clock())
+        """After `put`: a new descriptor of this onion is awaited, whatever was known."""
+        self._health[address.removesuffix(".onion")].renewed(self._clock())
 
     def is_known_to_tor(self, address: str) -> bool:
         """Whether tor itself has made a descriptor for this address, in this run or one that it kept up since."""
@@ -102,12 +135,11 @@ class Publisher:
 
     def await_publication(self, seconds: float) -> bool:
         """Until each watched onion's descriptor is at one directory at least. False when the time is over before."""
-        end = self._clock() + seconds
-        while any(not health.is_published for health in self._health.values()):
-            if self._clock() > end:
-                return False
-            self.watch(0.25)
-        return True
+        return self._await(lambda health: health.is_published, seconds)
+
+    def await_everywhere(self, seconds: float) -> bool:
+        """Until no directory is still being sent one of their descriptors: who asks any of them gets the new one."""
+        return self._await(lambda health: health.is_everywhere, seconds)
 
     def watch(self, seconds: float) -> None:
         """Take in what tor reports, for so long at most."""
@@ -141,14 +173,29 @@ class Publisher:
             raise TorFailedError(f"tor no longer answers: {error}") from error
         return closed
 
+    def _take_all(self) -> None:
+        while not self._events.empty():
+            self.watch(0)
+
+    def _await(self, is_done: Callable[[Health], bool], seconds: float) -> bool:
+        end = self._clock() + seconds
+        while not all(map(is_done, self._health.values())):
+            if self._clock() > end:
+                return False
+            self.watch(0.25)
+        return True
+
     def _take_descriptor(self, event: Any) -> None:
         health = self._health.get(str(event.address).removesuffix(".onion"))
         if health is None:
             return
-        if event.action == HSDescAction.UPLOADED:
-            self._tell(health.uploaded(self._clock()))
+        directory = str(event.directory)
+        if event.action == HSDescAction.UPLOAD:
+            health.begun(directory, self._clock())
+        elif event.action == HSDescAction.UPLOADED:
+            self._tell(health.uploaded(directory, self._clock()))
         elif event.action == HSDescAction.FAILED:
-            self._tell(health.failed(str(event.reason or "no reason given").replace("_", " ").lower()))
+            self._tell(health.failed(directory, str(event.reason or "no reason given").replace("_", " ").lower()))
 
     def _tell(self, sentence: str | None) -> None:
         if sentence is not None:

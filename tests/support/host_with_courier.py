@@ -10,6 +10,7 @@ from deploy.command import sentences
 from deploy.intake_host import IntakeHost
 from deploy.onion import own_tor
 from deploy.onion.errors import OnionError
+from tests.support import courier_stand_in
 
 
 @contextmanager
@@ -25,5 +26,5 @@ if __name__ == "__main__":
             more_torrc_lines=own_tor.read_lines(Path(sys.argv[3])),
             say=click.echo,
             guard=guard,
-            courier_module="tests.support.courier_stand_in",
+            serve_courier=courier_stand_in.serve,
         ).run()

@@ -256,25 +256,42 @@ def test_what_tor_refuses_is_told_in_its_words(controller, tmp_path):
 def test_failing_uploads_are_told_once_and_their_end_too():
     health = Health("source", 0)
 
-    assert health.uploaded(1) is None
-    assert [bool(health.failed("upload rejected")) for _ in range(6)] == [False, False, True, False, False, False]
-    assert "published again" in health.uploaded(2)
-    assert health.uploaded(3) is None
+    assert health.uploaded("a", 1) is None
+    assert [bool(health.failed("a", "upload rejected")) for _ in range(6)] == [False, False, True, False, False, False]
+    assert "published again" in health.uploaded("a", 2)
+    assert health.uploaded("a", 3) is None
 
 
 def test_single_directories_that_fail_are_not_worth_a_line():
     health = Health("source", 0)
 
     for moment in range(20):
-        assert health.failed("x") is None
-        assert health.failed("x") is None
-        assert health.uploaded(moment) is None
+        assert health.failed("a", "x") is None
+        assert health.failed("a", "x") is None
+        assert health.uploaded("a", moment) is None
 
 
 def test_a_descriptor_that_is_not_renewed_is_told_once():
     health = Health("source", 0)
-    health.uploaded(0)
+    health.uploaded("a", 0)
 
     assert health.looked_at(2 * 3600) is None
     assert "not renewed for hours" in health.looked_at(4 * 3600)
     assert health.looked_at(5 * 3600) is None
+
+
+def test_what_still_goes_to_a_directory_of_the_old_descriptor_is_not_taken_for_the_new_one():
+    health = Health("courier", 0)
+    health.begun("a", 1)
+    health.renewed(2)
+
+    health.uploaded("a", 3)
+    assert not health.is_published
+
+    health.begun("a", 4)
+    health.begun("b", 4)
+    health.uploaded("a", 5)
+    assert health.is_published
+    assert not health.is_everywhere
+    health.failed("b", "upload rejected")
+    assert health.is_everywhere

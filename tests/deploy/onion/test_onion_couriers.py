@@ -5,13 +5,14 @@ The tests of this file follow on each other: one host, whose couriers come and g
 
 import base64
 import contextlib
+import queue
 import signal
 import sys
 import time
 
 import pytest
 from nacl.public import PrivateKey
-from stem.control import Controller
+from stem.control import Controller, EventType
 
 from deploy.onion import keys
 from tests.support.courier_stand_in import GREETING
@@ -37,19 +38,29 @@ class Courier:
 
     def use_key(self, onion):
         address = onion.removesuffix(".onion")
-        assert self.ask_tor(
-            f"ONION_CLIENT_AUTH_ADD {address} x25519:{base64.b64encode(bytes(self.key)).decode()}"
-        ).is_ok()
+        key = base64.b64encode(bytes(self.key)).decode("ascii")
+        with self.controller() as controller:
+            # 250 a new key; 252 that opens the descriptor at hand. 251 would be one that was not forgotten.
+            said = str(controller.msg(f"ONION_CLIENT_AUTH_ADD {address} x25519:{key}"))
+        assert said in ("OK", "Registered client and decrypted desc"), said
 
     def forget(self, onion):
-        """What its tor remembers of the onion: the descriptor, and that it failed. The key is forgotten with it: given anew."""
-        self.ask_tor("SIGNAL NEWNYM")
+        """What its tor remembers of the onion: the descriptor, and that it failed. The key is forgotten with it: given anew.
+
+        tor does so once in ten seconds, and later what comes sooner: the key must wait for it, or would be lost to it.
+        """
+        done = queue.SimpleQueue()
+        with self.controller() as controller:
+            controller.add_event_listener(done.put, EventType.SIGNAL)
+            assert controller.msg("SIGNAL NEWNYM").is_ok()
+            assert done.get(timeout=30).signal == "NEWNYM"
         self.use_key(onion)
 
-    def ask_tor(self, line):
+    @contextlib.contextmanager
+    def controller(self):
         with Controller.from_socket_file(str(self.tor.control)) as controller:
             controller.authenticate()
-            return controller.msg(line)
+            yield controller
 
     def visit(self, onion, within=60):
         end = time.monotonic() + within
