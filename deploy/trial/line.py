@@ -106,7 +106,7 @@ class RunningLine:
         if self._source_port == self._desk_port:
             raise TrialError("--source-port and --desk-port must differ")
         for port in (self._source_port, self._desk_port):
-            _check_free(port)
+            check_free(port)
         folder = self._folder
         folder.link.unlink(missing_ok=True)
         folder.stick.mkdir(exist_ok=True)
@@ -169,7 +169,8 @@ def _line(program: str, arguments: Sequence[str | Path]) -> list[str]:
     return [str(Path(sys.executable).parent / program), *map(str, arguments)]
 
 
-def _check_free(port: int) -> None:
+def check_free(port: int) -> None:
+    """TrialError when another program listens at this port of loopback, or this user may not."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

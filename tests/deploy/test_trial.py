@@ -1,5 +1,6 @@
 """`deploy/try` for real: it listens on loopback only, ends all that it started, and finds itself running."""
 
+import errno
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.trial.browser import Browser
+from deploy.trial.line import TrialError, check_free
 from deploy.trial.processes import free_ports
 from tests.support.processes import family
 
@@ -224,14 +226,13 @@ def test_a_taken_port_is_named(state):
     assert f"port {port} is in use" in done.stderr
 
 
-@pytest.mark.skipif(
-    os.geteuid() == 0 or int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 80,
-    reason="this user may use every port",
-)
-def test_a_port_that_this_user_may_not_use_is_not_called_taken(state):
-    done = subprocess.run([TRY, "--state", state, "--source-port", "80"], capture_output=True, text=True, timeout=120)
+def test_a_port_that_this_user_may_not_use_is_not_called_taken(monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
 
-    assert (done.returncode, "port 80 may not be used by this user" in done.stderr) == (1, True)
+    monkeypatch.setattr("socket.socket.bind", refuse)
+    with pytest.raises(TrialError, match="port 80 may not be used by this user"):
+        check_free(80)
 
 
 def test_fresh_starts_over(state):
