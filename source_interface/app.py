@@ -42,8 +42,17 @@ def create_app(
         Derivation(place.keys, profile, place.settings),
         None if circuits is None else Budgets(policy, circuits),
     )
+    style = _fill_templates(app, place)
+    for blueprint in (landing.pages, login.pages, mailbox.pages, leaving.pages):
+        app.register_blueprint(blueprint)
+    register(app)
+    _surround_requests(app, headers.content_security_policy(style))
+    return app
+
+
+def _fill_templates(app: QuietFlask, place: IntakePlace) -> str:
+    """What every template may use. Returns the one style sheet."""
     style = resources.files("source_interface").joinpath("templates", "style.css").read_text("utf-8")
-    csp = headers.content_security_policy(style)
     app.jinja_env.globals.update(
         style=Markup(style),  # noqa: S704 - our own file
         line_name=place.line.name,
@@ -53,9 +62,11 @@ def create_app(
         file_limit=wording.file_limit,
         receipt_sentence=wording.receipt,
     )
-    for blueprint in (landing.pages, login.pages, mailbox.pages, leaving.pages):
-        app.register_blueprint(blueprint)
-    register(app)
+    return style
+
+
+def _surround_requests(app: QuietFlask, csp: str) -> None:
+    """A visit and a budget for each request, and one size for each answer."""
 
     @app.before_request
     def begin() -> str | None:
@@ -90,5 +101,3 @@ def create_app(
         headers.secure(response, csp)
         visit().finish(response)
         return response
-
-    return app
