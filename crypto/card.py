@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from crypto import cbor, pem, wordlists
 from crypto.errors import MalformedError
@@ -76,8 +76,7 @@ def make_host_card(line: bytes, key: SigningKey, bundle_recipient: Recipient) ->
 
 def parse_line_card(untrusted_text: str) -> LineCard:
     """A card whose maker held all of its keys; who that was, only the fingerprint tells. Raises a CryptoError."""
-    signed = pem.from_text(_LINE, untrusted_text)
-    fields, key = _read(signed, "line-card")
+    fields, key, signed = _read(pem.from_text(_LINE, untrusted_text), "line-card")
     name = fields.text("name", most_bytes=4 * LONGEST_LINE_NAME)
     if not _is_line_name(name):
         raise MalformedError("the line's name is empty, too long or not printable")
@@ -88,8 +87,7 @@ def parse_line_card(untrusted_text: str) -> LineCard:
 
 def parse_host_card(untrusted_text: str) -> HostCard:
     """As parse_line_card."""
-    signed = pem.from_text(_HOST, untrusted_text)
-    fields, key = _read(signed, "host-card")
+    fields, key, signed = _read(pem.from_text(_HOST, untrusted_text), "host-card")
     card = HostCard(fields.bytes("line", 16), key, Recipient(fields.bytes("bundle", RECIPIENT_LENGTH)), signed)
     fields.done()
     return card
@@ -106,14 +104,14 @@ def fingerprint(signed: bytes) -> tuple[str, ...]:
     return tuple(reversed(digits))
 
 
-def _read(untrusted_signed: bytes, label: str) -> tuple[cbor.Fields, VerifyKey]:
-    """A card names the key that signs it, so its body has to be read before it can be verified."""
-    untrusted: Any = cbor.Fields(cbor.decode(untrusted_signed[:-SIGNATURE_LENGTH]))
+def _read(untrusted_signed: bytes, label: str) -> tuple[cbor.Fields, VerifyKey, bytes]:
+    """Verified fields, the key, and the signed bytes. A card names the key that signs it, so it is read before it is verified."""
+    untrusted = cbor.Fields(cbor.decode(untrusted_signed[:-SIGNATURE_LENGTH]))
     key = VerifyKey(untrusted.bytes("sign", 32))
     fields = cbor.Fields(cbor.decode(verify(key, label, untrusted_signed)))
     fields.version(1)
     fields.bytes("sign", 32)
-    return fields, key
+    return fields, key, untrusted_signed
 
 
 def _is_line_name(name: str) -> bool:

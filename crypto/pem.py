@@ -22,7 +22,7 @@ def to_text(kind: str, signed: bytes) -> str:
 
 
 def from_text(kind: str, untrusted_text: str) -> bytes:
-    """The signed bytes. Line ends of any system and blank lines around are forgiven, nothing else is."""
+    """The signed bytes, not verified. Line ends of any system and blank lines around are forgiven, nothing else is."""
     begin, end = borders(kind)
     text = untrusted_text.strip().replace("\r\n", "\n") + "\n"
     match = re.fullmatch(
@@ -32,9 +32,9 @@ def from_text(kind: str, untrusted_text: str) -> bytes:
     if match is None:
         raise MalformedError(f"not a {kind.lower()} card")
     try:
-        signed = base64.b64decode(match[1].replace("\n", ""), validate=True)
+        untrusted_signed = base64.b64decode(match[1].replace("\n", ""), validate=True)
     except binascii.Error as error:
         raise MalformedError(f"the {kind.lower()} card is damaged") from error
-    if to_text(kind, signed) != text:
+    if to_text(kind, untrusted_signed) != text:
         raise MalformedError(f"the {kind.lower()} card is damaged")
-    return signed
+    return untrusted_signed
