@@ -105,7 +105,7 @@ def fingerprint(signed: bytes) -> tuple[str, ...]:
 
 
 def _read(untrusted_signed: bytes, label: str) -> tuple[cbor.Fields, VerifyKey, bytes]:
-    """Verified fields, the key, and the signed bytes. A card names the key that signs it, so it is read before it is verified."""
+    """Verified fields, the key, and the signed bytes. A card names the key that signs it: it is read before it is verified."""
     untrusted = cbor.Fields(cbor.decode(untrusted_signed[:-SIGNATURE_LENGTH]))
     key = VerifyKey(untrusted.bytes("sign", 32))
     fields = cbor.Fields(cbor.decode(verify(key, label, untrusted_signed)))
