@@ -145,8 +145,8 @@ def courier_commands(sentences: Callable[[], AbstractContextManager[None]]) -> c
             click.echo(f"Courier {name} is removed.")
             _say_when(state)
             click.echo(
-                "Who found the onion service a short while ago may still reach it for some hours, and would get sealed "
-                "bundles only. To end that at once, stop the host and start it again."
+                "With a packaged tor, who found the onion service a short while ago may still reach it for some hours, and "
+                "would get sealed bundles only. To end that at once, stop the host and start it again."
             )
 
     @courier.command("list")
