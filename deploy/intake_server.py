@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from deploy.circuits import CircuitCloser
 from deploy.host_check import only_for
 from deploy.intake_config import load_configuration
-from deploy.intake_worker import Entry, IntakeWorker
+from deploy.intake_worker import ENDING, Entry, IntakeWorker
 from deploy.quiet import QuietInput, QuietLogger, refusal
 from source_interface import create_app
 from source_interface.budgets import CIRCUIT, Policy
@@ -38,6 +40,16 @@ _OPTIONS = {
 }
 
 
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
+    def spawn_worker(self) -> Any:
+        """A worker told to end before it has handlers of its own would put that aside in its copy of ours, and live on."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            return super().spawn_worker()  # the worker does not return from it: it takes the block off itself
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class IntakeServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     """Serves one intake host. Each worker opens the place for itself, after forking."""
 
@@ -60,6 +72,9 @@ class IntakeServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no 
         self.cfg.set("logger_class", QuietLogger)
         self.cfg.set("worker_class", IntakeWorker)
         self.cfg.set("when_ready", lambda _server: self._ready())
+
+    def run(self) -> None:
+        _Arbiter(self).run()
 
     def load(self) -> Any:
         app = self._make_app()

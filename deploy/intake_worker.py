@@ -9,6 +9,7 @@ short, is there.
 import errno
 import resource
 import selectors
+import signal
 import socket
 import time
 from concurrent.futures import Future
@@ -29,6 +30,7 @@ from deploy.deadlines import Deadlines, TimedSocket
 from deploy.entrance import Admission, Circuits, LongRequests, Queue, Room
 from deploy.quiet import QuietResponse, refusal
 
+ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})  # a worker begins with these blocked
 _READ_BYTES: Final = 16 * 1024
 _LINGER_READ_BYTES: Final = 256 * 1024
 _ACCEPTED_AT_ONCE: Final = 64
@@ -72,6 +74,10 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
         self._circuits = Circuits(entry.room)
         self._long = LongRequests(entry.room)
         super().init_process()
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
     # In the main loop: nothing here waits.
 

@@ -200,9 +200,9 @@ def test_a_killed_trial_leaves_nothing_running_and_starts_again_with_its_keys(st
     first = facts_of(process, state)
     pids = [pid for started in first["pids"].values() for pid in family(started)]
     end(process, signal.SIGKILL)
+    (state / "try.json").unlink()
 
     assert gone(pids)
-    (state / "try.json").unlink()
 
     again = start(state, ports=ports)
     try:
