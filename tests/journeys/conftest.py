@@ -18,10 +18,8 @@ OpenBrowser = Callable[[str], Browser]
 
 
 @pytest.fixture(scope="session")
-def line(
-    tor_network: TorNetwork, tor_client: TorClient, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OnionLine]:
-    with serving(tor_network, tor_client.socks_port, tmp_path_factory.mktemp("line")) as line:
+def line(tor_network: TorNetwork, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnionLine]:
+    with serving(tor_network, tmp_path_factory.mktemp("line")) as line:
         yield line
 
 

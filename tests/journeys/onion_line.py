@@ -1,21 +1,15 @@
 """A line whose source pages are an onion of the private network. How the host is brought up stands in `serving` alone."""
 
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.trial import processes
 from deploy.trial.tor_network import TorNetwork
 from store.clock import SystemClock
 from store.desk.model import EntryKind
-from tests.support.onions import await_onion
 from tests.support.road import Road, collect_bundles, dispatch_bundles
-
-_START_SECONDS = 60
+from tests.support.served_host import ServedHost
 
 
 @dataclass
@@ -24,7 +18,7 @@ class OnionLine:
 
     onion: str
     road: Road
-    intake_pid: int
+    host: ServedHost
 
     @property
     def url(self) -> str:
@@ -74,33 +68,9 @@ class OnionLine:
 
 
 @contextmanager
-def serving(network: TorNetwork, socks_port: int, folder: Path) -> Iterator[OnionLine]:
-    """A host that `luwte-intake serve` serves on a UNIX socket, with an onion of a tor of its own before it."""
+def serving(network: TorNetwork, folder: Path, before: Sequence[str | Path] = ()) -> Iterator[OnionLine]:
+    """A host as `luwte-intake serve` brings it up: with a tor of its own, which is of the network. `before` stands before the command."""
     road = Road(folder, SystemClock())
     (road.host_state / "intake.toml").write_text("[limits]\nfree_bytes_floor = 1\n")
-    tor_folder = network.folder / "intake"
-    onion_folder = tor_folder / "onion"
-    tor = network.client(
-        "intake", f"HiddenServiceDir {onion_folder}", f"HiddenServicePort 80 unix:{tor_folder}/source.sock"
-    )
-    program = [Path(sys.executable).parent / "luwte-intake", "serve", "--state", road.host_state]
-    log = folder / "serve.log"
-    server = processes.start(
-        ["env", f"RUNTIME_DIRECTORY={folder / 'runtime'}", *program, "--bind", f"unix:{tor_folder}/source.sock"], log
-    )
-    try:
-        _await_socket(tor_folder / "source.sock", server, log)
-        onion = (onion_folder / "hostname").read_text("ascii").strip()
-        await_onion(socks_port, onion)
-        yield OnionLine(onion, road, server.pid)
-    finally:
-        processes.end([server])
-        tor.end()
-
-
-def _await_socket(path: Path, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + _START_SECONDS
-    while not path.exists():
-        if server.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"luwte-intake serve does not answer; it said:\n{log.read_text()}")
-        time.sleep(0.05)
+    with ServedHost(road.host_state, before=before, torrc_lines=network.torrc_lines) as host:
+        yield OnionLine(host.await_source(), road, host)

@@ -16,15 +16,17 @@ BIN = Path(sys.executable).parent
 
 
 class ServedHost:
-    """Use as a context: leaving it ends the supervisor, which ends what it started."""
+    """Use as a context: leaving it ends the supervisor, which ends what it started. `before` stands before the command."""
 
-    def __init__(self, state: Path, *program: str | Path, torrc_lines: Iterable[str] = ()) -> None:
+    def __init__(
+        self, state: Path, *program: str | Path, before: Iterable[str | Path] = (), torrc_lines: Iterable[str] = ()
+    ) -> None:
         self.state = state
         self._output = state.parent / f"{state.name}-output"
         lines = state.parent / f"{state.name}-torrc-lines"
         lines.write_text("".join(f"{line}\n" for line in torrc_lines))
         command = program or (BIN / "luwte-intake", "serve", "--state", state)
-        self._command = [*map(str, command), *(["--torrc-lines", str(lines)] if torrc_lines else [])]
+        self._command = [*map(str, (*before, *command)), *(["--torrc-lines", str(lines)] if torrc_lines else [])]
 
     def __enter__(self) -> Self:
         with self._output.open("wb") as output:
