@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.source_interface.tracing import STRACE
 
 Address = tuple[str, int]
+ASKING = "connect,sendto,sendmsg,sendmmsg"
 
 
 def held_addresses(pids: Iterable[int]) -> set[Address]:
@@ -32,10 +33,23 @@ def abroad(addresses: Iterable[Address]) -> set[Address]:
     return {address for address in addresses if not ipaddress.ip_address(address[0]).is_loopback}
 
 
-def traced(trace: Path) -> list[str | Path]:
+def traced(trace: Path, *more: str, calls: str = ASKING) -> list[str | Path]:
     """Words to put before a command: all that it and its children connect or send to by name comes into this file."""
-    calls = "trace=connect,sendto,sendmmsg"
-    return [STRACE, "-f", "-qq", "--seccomp-bpf", "-s", "0", "-e", calls, "-e", "signal=none", "-o", trace]
+    return [
+        STRACE,
+        *more,
+        "-f",
+        "-qq",
+        "--seccomp-bpf",
+        "-s",
+        "0",
+        "-e",
+        f"trace={calls}",
+        "-e",
+        "signal=none",
+        "-o",
+        trace,
+    ]
 
 
 def asked_addresses(trace: Path) -> set[Address]:
@@ -47,6 +61,11 @@ def asked_addresses(trace: Path) -> set[Address]:
     ):
         found.add((address, int(port)))
     return found
+
+
+def asked_paths(trace: Path) -> set[str]:
+    """Every UNIX socket in such a trace, by its path; a name without one begins with @."""
+    return {sign + path for sign, path in re.findall(r'sun_path=(@?)"([^"]*)"', trace.read_text("utf-8", "replace"))}
 
 
 def _socket_inodes(pid: int) -> Iterable[str]:
