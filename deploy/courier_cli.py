@@ -161,14 +161,18 @@ def _client(state: Path, socks: str | None, torrc_lines: Path | None) -> Iterato
         fail("this folder holds no key yet: run 'luwte-courier pair --onion ADDRESS' first")
     host = f"{key.onion}.onion"
     if socks is not None:
-        yield Client(host, SocksRoute(host, _address(socks)))
+        yield Client(host, SocksRoute(host, _address(socks)), say=_say)
         return
     lines = torrc_lines.read_text("utf-8").splitlines() if torrc_lines else []
     with (
         exclusively(state / "courier.lock", "another luwte-courier is at work here; wait until it has ended"),
-        courier_tor(state, state / FOLDER, extra_lines=lines, say=lambda text: click.echo(text, err=True)) as socket,
+        courier_tor(state, state / FOLDER, extra_lines=lines, say=_say) as socket,
     ):
-        yield Client(host, SocksRoute(host, socket))
+        yield Client(host, SocksRoute(host, socket), say=_say)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _address(socks: str) -> tuple[str, int]:

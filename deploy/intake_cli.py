@@ -267,10 +267,9 @@ main.add_command(courier_commands(_sentences))
 
 
 def _addresses(state: Path) -> dict[str, str]:
+    """The courier's is told before anybody is enrolled: a courier needs it to pair."""
     places, is_packaged = OnionPlaces.of(state), load_configuration(state).tor.packaged is not None
-    folders = {"source": places.source_onion}
-    if enrolled(places.authorized_clients):
-        folders["courier"] = places.courier_onion
+    folders = {"source": places.source_onion, "courier": places.courier_onion}
     found = {
         name: read_address(places.noted_address(name)) if is_packaged else known_address(folder)
         for name, folder in folders.items()

@@ -55,11 +55,17 @@ class Collected:
 class Client:
     """Talks to one intake host by connections that `connect` makes.
 
-    Raises a CourierError; after any, repeating the same call goes on where it stood.
+    Raises a CourierError; after any, repeating the same call goes on where it stood. `say` hears why it waits.
     """
 
-    def __init__(self, host: str, connect: Connect, patience: Patience | None = None) -> None:
-        self._patience = patience or Patience()
+    def __init__(
+        self,
+        host: str,
+        connect: Connect,
+        patience: Patience | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._patience, self._say = patience or Patience(), say
         self._wire = Wire(host, connect, self._patience.silence)
 
     def collect(self, to: Path, progress: Progress = lambda *_: None) -> Collected:
@@ -147,10 +153,14 @@ class Client:
                     reached, failures = furthest.done, 0
                 if failures == len(self._patience.pauses):
                     raise UnreachableError(f"{error}. Nothing was lost; repeat the command later") from error
+                why = str(error)
             except HostRefusal as error:
                 if error.refused.refusal not in _AGAIN or failures == len(self._patience.pauses):
                     raise
-            time.sleep(self._patience.pauses[failures])
+                why = error.refused.reason
+            pause = self._patience.pauses[failures]
+            self._say(f"{why}. Trying again in {pause:.0f} s; Ctrl-C ends it, and nothing is lost")
+            time.sleep(pause)
             failures += 1
 
 
