@@ -55,6 +55,7 @@ def main() -> None:
                   luwte-intake deliver --state DIR FILE
     Over Tor:     luwte-intake courier add --state DIR NAME LINE
     For people:   luwte-intake card --state DIR --to DIR
+                  luwte-intake advice --state DIR
     """
     keep_memory_private()
 
