@@ -129,7 +129,7 @@ def test_advice_lists_topics_languages_and_what_is_old_or_the_lines_own(places, 
     assert "Checked more than a year ago: tr/sanctions (2001-09-11)" in told
     status = ok("luwte-intake", "status", *state)
     assert re.search(
-        r"^Advice: 31 texts, 1 of the line's own - WARNING: \d+ checked more than a year ago; ", status, re.M
+        r"^Advice: 31 texts, 1 of the line's own - WARNING: \d+ checked more than a year ago; ", status, re.MULTILINE
     )
 
 
