@@ -55,6 +55,7 @@ def main() -> None:
                   luwte-intake deliver --state DIR FILE
     Over Tor:     luwte-intake courier add --state DIR NAME LINE
     For people:   luwte-intake card --state DIR --to DIR
+                  luwte-intake advice --state DIR
     """
     keep_memory_private()
 
@@ -235,11 +236,14 @@ def verify_card(file: Path, line_card: Path) -> None:
 @STATE
 def status(state: Path) -> None:
     """Show whether intake is open, what waits, and how long the intake keys last."""
+    from deploy.advice_command import AdviceReport  # noqa: PLC0415 - it needs the web application
+
     with _sentences(), _opened(state) as place:
         now = place.status()
         show_fingerprint(f'line "{place.line.name}"', place.line.fingerprint)
         show_fingerprint("intake host", place.host_card.fingerprint)
         onion = _onion(place)
+        advice_in_short = AdviceReport.of(place).in_short()
     click.echo(f"Onion address: {onion}")
     for name, address in _addresses(state).items():
         click.echo(f"The {name} onion: http://{address}")
@@ -253,8 +257,26 @@ def status(state: Path) -> None:
     click.echo(f"Replies waiting for sources: {now.replies}")
     if now.free_bytes is not None:
         click.echo(f"Free on this disk: {now.free_bytes / _MIB / 1024:.1f} GiB")
+    click.echo(f"Advice: {advice_in_short}")
     for day, text in now.notes:
         click.echo(f"{onion_card_commands.date(day)}: {text}")
+
+
+@main.command()
+@STATE
+def advice(state: Path) -> None:
+    """List the advice texts that sources can read: languages, when each was checked, and which are the line's own.
+
+    The line's own stand in STATE/advice/LANGUAGE/TOPIC.md. One that is wrong is named, and what ships with Luwte is shown
+    in its place; exit code 1. A running host shows a change after its next start.
+    """
+    from deploy.advice_command import AdviceReport  # noqa: PLC0415 - it needs the web application
+
+    with _sentences(), _opened(state) as place:
+        report = AdviceReport.of(place)
+    report.show()
+    if report.faults:
+        sys.exit(1)
 
 
 @contextmanager

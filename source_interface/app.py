@@ -9,10 +9,12 @@ from markupsafe import Markup
 from werkzeug.exceptions import BadRequest
 
 from crypto.kdf import LUWTE_KDF_1, Profile
-from source_interface import answers, headers, landing, leaving, login, mailbox, wording
+from source_interface import advice_pages, answers, headers, landing, leaving, login, mailbox, wording
+from source_interface.advice_library import FOLDER, AdviceLibrary
 from source_interface.budgets import CIRCUIT, Budgets, BusyError, Closer, CountedBody, NoBudget, Policy
 from source_interface.derivation import Derivation
 from source_interface.errors import QuietFlask, register
+from source_interface.language import language
 from source_interface.page import fill
 from source_interface.services import EXTENSION, Services, services, visit
 from source_interface.visit import Visit
@@ -40,10 +42,11 @@ def create_app(
     app.extensions[EXTENSION] = Services(
         place,
         Derivation(place.keys, profile, place.settings),
+        AdviceLibrary.load(place.state / FOLDER, place.line.name),
         None if circuits is None else Budgets(policy, circuits),
     )
     style = _fill_templates(app, place)
-    for blueprint in (landing.pages, login.pages, mailbox.pages, leaving.pages):
+    for blueprint in (landing.pages, advice_pages.pages, login.pages, mailbox.pages, leaving.pages):
         app.register_blueprint(blueprint)
     register(app)
     _surround_requests(app, headers.content_security_policy(style))
@@ -56,7 +59,6 @@ def _fill_templates(app: QuietFlask, place: IntakePlace) -> str:
     app.jinja_env.globals.update(
         style=Markup(style),  # noqa: S704 - our own file
         line_name=place.line.name,
-        language="en",
         direction="ltr",
         file_name=wording.file_name,
         file_limit=wording.file_limit,
@@ -91,8 +93,8 @@ def _surround_requests(app: QuietFlask, csp: str) -> None:
             g.request_ends.close()
 
     @app.context_processor
-    def form_token() -> dict[str, str]:
-        return {"token": visit().token}
+    def of_this_request() -> dict[str, str]:
+        return {"token": visit().token, "language": language()}
 
     @app.after_request
     def finish(response: Response) -> Response:

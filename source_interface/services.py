@@ -5,6 +5,7 @@ from typing import cast
 
 from flask import current_app, g
 
+from source_interface.advice_library import AdviceLibrary
 from source_interface.budgets import Budget, Budgets
 from source_interface.derivation import Derivation
 from source_interface.visit import Visit
@@ -15,10 +16,11 @@ EXTENSION = "luwte"
 
 @dataclass(frozen=True)
 class Services:
-    """The opened intake host, the gate to key derivation, and the circuits' budgets, when tor stands before this."""
+    """The opened intake host, the gate to key derivation, the advice, and the circuits' budgets when tor stands before."""
 
     place: IntakePlace
     derivation: Derivation
+    advice: AdviceLibrary
     budgets: Budgets | None = None
 
 

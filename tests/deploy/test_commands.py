@@ -1,6 +1,8 @@
 """Both command lines as people use them: a whole pairing, help, and every mistake in one sentence."""
 
 import errno
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -103,6 +105,53 @@ def test_the_version_can_be_asked(name):
     assert ok(name, "--version") == f"{name} {version('luwte')}\n"
 
 
+ADVICE = "---\ntitle: Title\nsummary: Summary\nreviewed: {}\n---\n{}\n"
+
+
+@pytest.fixture
+def own_advice(places):
+    folder = places[0] / "intake" / "advice"
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_advice_lists_topics_languages_and_what_is_old_or_the_lines_own(places, own_advice):
+    state = ("--state", places[0] / "intake")
+    table = [line.split() for line in ok("luwte-intake", "advice", *state).splitlines()]
+    assert table[0] == ["topic", "en", "nl"]
+    assert [row[0] for row in table[1:16]][-2:] == ["protect", "readers"]
+    assert not [row for row in table if "own" in row[1:4]]
+    (own_advice / "tr").mkdir(parents=True)
+    (own_advice / "tr" / "sanctions.md").write_text(ADVICE.format("2001-09-11", "words"))
+    told = ok("luwte-intake", "advice", *state)
+
+    assert re.search(r"^sanctions +- +- +2001-09-11 own$", told, re.MULTILINE)
+    assert "Checked more than a year ago: tr/sanctions (2001-09-11)" in told
+    status = ok("luwte-intake", "status", *state)
+    assert re.search(
+        r"^Advice: 31 texts, 1 of the line's own - WARNING: \d+ checked more than a year ago; ", status, re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (ADVICE.format("2026-11-24", "[link](https://x)"), "advice/en/devices.md: line 6: a link is not allowed"),
+        (ADVICE.format("9999-01-01", "text"), "advice/en/devices.md: reviewed: 9999-01-01 is still to come"),
+    ],
+)
+def test_advice_names_a_file_that_is_wrong(places, own_advice, text, said):
+    (own_advice / "en").mkdir(parents=True)
+    (own_advice / "en" / "devices.md").write_text(text)
+    state = ("--state", places[0] / "intake")
+
+    assert said in fails("luwte-intake", "advice", *state)
+    status = ok("luwte-intake", "status", *state)
+    assert re.search(
+        r"^Advice: 30 texts, .* - WARNING: .*1 error; luwte-intake advice names them$", status, re.MULTILINE
+    )
+
+
 def test_a_collect_bundle_is_not_delivered_back(places):
     root, _ = places
     (root / "out").mkdir()
@@ -115,7 +164,7 @@ def test_a_collect_bundle_is_not_delivered_back(places):
 @pytest.mark.parametrize("name", ["luwte-intake", "luwte-desk"])
 def test_help_shows_how_to_begin_and_every_command_explains_itself(name):
     told = ok(name, "--help")
-    commands = {"luwte-intake": ["init", "serve", "collect", "deliver", "status"]}.get(
+    commands = {"luwte-intake": ["init", "serve", "collect", "deliver", "status", "advice"]}.get(
         name, ["init", "pair", "serve", "import", "export", "verify"]
     )
 
@@ -124,7 +173,7 @@ def test_help_shows_how_to_begin_and_every_command_explains_itself(name):
         assert "--state" in ok(name, command, "--help")
 
 
-@pytest.mark.parametrize("command", [["collect", "--to", "x"], ["deliver", "x"], ["status"], ["serve"]])
+@pytest.mark.parametrize("command", [["collect", "--to", "x"], ["deliver", "x"], ["status"], ["serve"], ["advice"]])
 def test_intake_commands_need_a_host(tmp_path, command):
     assert "luwte-intake init" in fails("luwte-intake", command[0], "--state", tmp_path / "none", *command[1:])
 

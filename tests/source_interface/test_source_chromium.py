@@ -13,6 +13,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.wait import WebDriverWait
 
+import source_interface.advice_pages
 from tests.source_interface.conftest import Intake
 from tests.support.browser import WIDTHS, NotInstalledError
 from tests.support.chromium import page_size, start_chromium
@@ -186,6 +187,24 @@ def test_every_other_page_fits_the_screen_too(person: Person) -> None:
     assert not [message for message in console if "404" not in message]
     assert asked <= {f"127.0.0.1:{person.intake.port}", "data"}
     assert len(person.asked) == person.pages
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_all_advice_fits_the_screen_and_is_one_request_a_page(
+    person: Person, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_interface.advice_pages, "language", lambda: language)
+    person.open("/")
+    person.click('a[href="/advice"]')
+    topics = [link.get_dom_attribute("href") for link in person.driver.find_elements(By.CSS_SELECTOR, ".topics a")]
+    for topic in topics:
+        person.click(f'.topics a[href="{topic}"]')
+        assert person.find("article").get_dom_attribute("lang") == language
+        person.click('main a[href="/advice"]')
+    console, asked = said(person.driver)
+    assert console == []
+    assert asked <= {f"127.0.0.1:{person.intake.port}", "data"}
+    assert len(person.asked) == person.pages == 2 + 2 * 15
 
 
 def test_nothing_of_a_visit_stays_in_the_browser_after_leaving(person: Person) -> None:

@@ -1,13 +1,14 @@
 """A codename: given to a tab, typed by a person, forgiven, and never guessed from how the host behaves."""
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 
 from crypto import wordlists
 from crypto.kdf import TEST_KDF
 from source_interface.derivation import Derivation
-from source_interface.services import EXTENSION, Services
+from source_interface.services import EXTENSION
 from tests.source_interface.conftest import Intake
 from tests.source_interface.source_browser import SourceBrowser, mailbox_link, words_of
 
@@ -147,7 +148,7 @@ def test_the_answer_to_any_login_waits_for_a_whole_step(intake: Intake, words: l
 
     place = intake.place
     gate = Derivation(place.keys, TEST_KDF, place.settings, monotonic=monotonic, sleep=slept.append)
-    intake.app.extensions[EXTENSION] = Services(place, gate)
+    intake.app.extensions[EXTENSION] = replace(intake.app.extensions[EXTENSION], derivation=gate)
     for typed in (words, wordlists.load(wordlists.EFF_LARGE).words[:7]):
         intake.browser().log_in(" ".join(typed))
     assert len(slept) == 2

@@ -4,6 +4,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from werkzeug.test import EnvironBuilder
@@ -12,7 +13,7 @@ from deploy.trial.browser import Page, Upload
 from source_interface import wording
 from source_interface.derivation import Derivation
 from source_interface.receive import TooMuchError, receive
-from source_interface.services import EXTENSION, Services
+from source_interface.services import EXTENSION
 from source_interface.submission import Outcome, Problem
 from store.intake.settings import KIB, MIB
 from store.intake.submissions import Receipt
@@ -380,7 +381,7 @@ def test_an_upload_in_progress_counts_as_use(open_intake: Callable[..., Intake])
     intake = open_intake(file_bytes=16 * MIB, mailbox_bytes=32 * MIB, bundle_bytes=64 * MIB)
     place = intake.place
     gate = Derivation(place.keys, TEST_KDF, place.settings, monotonic=lambda: float(intake.clock.seconds))
-    intake.app.extensions[EXTENSION] = Services(place, gate)
+    intake.app.extensions[EXTENSION] = replace(intake.app.extensions[EXTENSION], derivation=gate)
     browser = intake.browser()
     given = browser.new_codename()
     mailbox = browser.get("/mailbox")

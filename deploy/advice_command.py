@@ -1,0 +1,72 @@
+"""`luwte-intake advice`: which advice texts there are, in which languages, how old they are, and what is wrong with them."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+import click
+
+from deploy.command import count
+from source_interface.advice_library import FOLDER, AdviceLibrary
+from store.intake.place import IntakePlace
+
+_STALE_DAYS: Final = 365
+
+
+@dataclass(frozen=True)
+class AdviceReport:
+    """A host's advice as it is on a day."""
+
+    library: AdviceLibrary
+    today: date
+
+    @classmethod
+    def of(cls, place: IntakePlace) -> "AdviceReport":
+        library = AdviceLibrary.load(place.state / FOLDER, place.line.name)
+        return cls(library, date(1970, 1, 1) + timedelta(days=place.today()))
+
+    @property
+    def stale(self) -> list[str]:
+        """The texts that nobody has checked for more than a year."""
+        return [
+            f"{language}/{topic} ({text.reviewed})"
+            for (language, topic), text in sorted(self.library.texts.items())
+            if (self.today - text.reviewed).days > _STALE_DAYS
+        ]
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with the line's files. A text that was checked on a day to come would never grow old."""
+        days = {key: self.library.texts[key].reviewed for key in sorted(self.library.own)}
+        early = [
+            f"{FOLDER}/{language}/{topic}.md: reviewed: {day} is still to come"
+            for (language, topic), day in days.items()
+            if day > self.today
+        ]
+        return [*self.library.faults, *early]
+
+    def show(self) -> None:
+        """A table, then what needs the operator."""
+        languages = self.library.languages
+        rows = [["topic", *languages]]
+        rows += [[topic, *(self._cell(language, topic) for language in languages)] for topic in self.library.topics]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        for text in self.stale:
+            click.echo(f"Checked more than a year ago: {text}")
+        for fault in self.faults:
+            click.echo(f"Error: {fault}", err=True)
+
+    def in_short(self) -> str:
+        """One line for `luwte-intake status`."""
+        told = f"{count(len(self.library.texts), 'text')}, {len(self.library.own)} of the line's own"
+        needs = [f"{len(self.stale)} checked more than a year ago"] if self.stale else []
+        needs += [count(len(self.faults), "error")] if self.faults else []
+        return f"{told} - WARNING: {', '.join(needs)}; luwte-intake advice names them" if needs else told
+
+    def _cell(self, language: str, topic: str) -> str:
+        text = self.library.texts.get((language, topic))
+        if text is None:
+            return "-"
+        return f"{text.reviewed} own" if (language, topic) in self.library.own else str(text.reviewed)
