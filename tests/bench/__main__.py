@@ -1,12 +1,18 @@
-"""Measure the line on this machine and print a table: `deploy/bench [uploads] [messages] [floods] [desk]`."""
+"""Measure the line on this machine and print a table: `deploy/bench [uploads] [messages] [floods] [tor] [desk]`."""
 
 import platform
 import sys
 
-from tests.bench import desk, floods, messages, uploads
+from tests.bench import desk, floods, messages, tor, uploads
 from tests.bench.table import Figure, table
 
-_PARTS = {"uploads": uploads.run, "messages": messages.run, "floods": floods.run, "desk": desk.run}
+_PARTS = {
+    "uploads": uploads.run,
+    "messages": messages.run,
+    "floods": floods.run,
+    "tor": tor.run,
+    "desk": desk.run,
+}
 
 
 def main(chosen: list[str]) -> int:

@@ -1,6 +1,8 @@
 """A server that reads a multipart body and keeps nothing, under the line's own gunicorn options.
 
-    python -m tests.bench.discard werkzeug|luwte PORT
+    python -m tests.bench.discard werkzeug|luwte PORT|SOCKET
+
+At a UNIX socket tor stands before it and tells each connection's circuit.
 
 `werkzeug` takes the body apart as a Flask application's own form parsing does, in reads of 64 KiB; `luwte` with the line's
 own receiver, in reads of 1 MiB.
@@ -12,7 +14,9 @@ from typing import IO
 from flask import Flask, Request, request
 from werkzeug.formparser import FormDataParser
 
+from deploy.circuits import CircuitPipe
 from deploy.intake_server import IntakeServer
+from deploy.intake_worker import Entry
 from source_interface.receive import receive
 
 
@@ -51,4 +55,10 @@ def make_app(how: str) -> Flask:
 
 
 if __name__ == "__main__":
-    IntakeServer(f"127.0.0.1:{int(sys.argv[2])}", lambda: make_app(sys.argv[1])).run()
+    how, where = sys.argv[1:]
+    is_port = where.isdigit()
+    bind, circuits = (
+        f"127.0.0.1:{where}" if is_port else f"unix:{where}",
+        None if is_port else CircuitPipe.open().closer(),
+    )
+    IntakeServer(bind, lambda: make_app(how), entry=Entry(circuits=circuits)).run()

@@ -57,6 +57,18 @@ def discarding(how: str) -> Iterator[Server]:
 
 
 @contextmanager
+def discarding_behind_tor(socket: Path) -> Iterator[None]:
+    """The same with the line's receiver, at a UNIX socket to which tor brings its connections."""
+    with _started([sys.executable, "-m", "tests.bench.discard", "luwte", str(socket)]) as process:
+        end = time.monotonic() + _START_SECONDS
+        while not socket.exists():
+            if process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{process.args} did not start")
+            time.sleep(0.05)
+        yield
+
+
+@contextmanager
 def onionshare() -> Iterator[Server]:
     """OnionShare receiving files into a folder, in the clear, without Tor."""
     with tempfile.TemporaryDirectory(prefix="luwte-bench-", dir=bench_folder()) as folder:

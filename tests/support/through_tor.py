@@ -1,9 +1,12 @@
 """A visitor who comes through a tor's SOCKS port: a few lines of SOCKS5, and what tor says when an onion cannot be reached."""
 
 import contextlib
+import http.client
 import socket
 import time
 from collections.abc import Iterator
+
+from tests.source_interface.source_browser import SourceBrowser
 
 # tor(1), ExtendedErrors
 NOT_FOUND = 0xF0
@@ -19,25 +22,53 @@ class UnreachableError(Exception):
         self.code = code
 
 
+GONE = (OSError, UnreachableError, http.client.HTTPException)
+
+
 @contextlib.contextmanager
 def connection(socks_port: int, onion: str, seconds: float = 60) -> Iterator[socket.socket]:
-    """A connection to port 80 of the onion."""
+    """A connection to port 80 of the onion, by a circuit of its own."""
     try:
-        with socket.create_connection(("127.0.0.1", socks_port), seconds) as sock:
-            # A user name of its own each time: tor gives the visit a circuit of its own.
-            name = str(time.monotonic_ns()).encode()
-            sock.sendall(b"\x05\x01\x02")
-            exactly(sock, 2)
-            sock.sendall(b"\x01" + bytes([len(name)]) + name + b"\x01x")
-            exactly(sock, 2)
-            host = onion.encode("ascii")
-            sock.sendall(b"\x05\x01\x00\x03" + bytes([len(host)]) + host + (80).to_bytes(2, "big"))
-            answer = exactly(sock, 10)
-            if answer[1] != 0:
-                raise UnreachableError(answer[1])
+        with connect(socks_port, onion, str(time.monotonic_ns()), seconds=seconds) as sock:
             yield sock
     except OSError as error:
         raise UnreachableError(None, str(error)) from error
+
+
+def connect(socks_port: int, onion: str, visitor: str, port: int = 80, seconds: float = 60) -> socket.socket:
+    """A connection to a port of the onion. tor gives each visitor, a user's name for it, circuits of their own."""
+    sock = socket.create_connection(("127.0.0.1", socks_port), seconds)
+    try:
+        _ask_for(sock, onion, port, visitor.encode("ascii"))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _ask_for(sock: socket.socket, onion: str, port: int, name: bytes) -> None:
+    sock.sendall(b"\x05\x01\x02")
+    exactly(sock, 2)
+    sock.sendall(b"\x01" + bytes([len(name)]) + name + b"\x01x")
+    exactly(sock, 2)
+    host = onion.encode("ascii")
+    sock.sendall(b"\x05\x01\x00\x03" + bytes([len(host)]) + host + port.to_bytes(2, "big"))
+    answer = exactly(sock, 10)
+    if answer[1] != 0:
+        raise UnreachableError(answer[1])
+
+
+class OnionBrowser(SourceBrowser):
+    """A browser of one visitor, whose pages are checked as every page is."""
+
+    def __init__(self, socks_port: int, onion: str, visitor: str, port: int = 80) -> None:
+        super().__init__("http://127.0.0.1:80")
+        self._visit = (socks_port, onion, visitor, port)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection(self._visit[1])
+        connection.sock = connect(*self._visit)
+        return connection
 
 
 def exactly(sock: socket.socket, count: int) -> bytes:

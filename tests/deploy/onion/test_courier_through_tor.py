@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,15 @@ from journalist_interface.courier.keys import FOLDER
 from journalist_interface.courier.socks import SocksRoute
 from store.clock import SystemClock
 from tests.support.processes import family
-from tests.support.road import Road, RoadSource, collect_bundles, dispatch_bundles, replies_at_host, submit, texts_at_desk
+from tests.support.road import (
+    Road,
+    RoadSource,
+    collect_bundles,
+    dispatch_bundles,
+    replies_at_host,
+    submit,
+    texts_at_desk,
+)
 from tests.support.served_host import BIN, ServedHost, await_gone, command_line
 from tests.support.through_tor import NEEDS_KEY, ask, connection, refusal
 
@@ -181,7 +188,9 @@ def test_dispatch_bundles_are_taken_in_once_and_in_order(road, anna):
 def test_a_killed_courier_leaves_no_tor_and_goes_on_where_it_stood(road, anna):
     content = os.urandom(100 * MIB)
     receive(road, BOB, "from bob", {"video.bin": content})
-    process = subprocess.Popen(anna.command("collect", "--to", anna.stick), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        anna.command("collect", "--to", anna.stick), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
     def parts():
         return [path for path in anna.stick.iterdir() if path.suffix != ".age" and path.stat().st_size > MIB]
@@ -252,5 +261,7 @@ def test_a_host_that_is_off_is_told(network, served, bert, onion):
     assert client.collect(bert.stick).made == ()
     assert served.end(signal.SIGTERM) == 0
 
-    with pytest.raises(UnreachableError, match=r"^(the intake host|Tor).*\. Nothing was lost; repeat the command later$"):
+    with pytest.raises(
+        UnreachableError, match=r"^(the intake host|Tor).*\. Nothing was lost; repeat the command later$"
+    ):
         client.collect(bert.stick)
