@@ -4,7 +4,6 @@ This process forks them and watches them; it opens no network connection and run
 again, a bounded number of times. Whatever ends this process ends them all.
 """
 
-import json
 import os
 import signal
 import sys
@@ -111,13 +110,12 @@ class IntakeHost:
 
     def _address(self) -> str:
         """The source onion's address, known before the first server starts: it answers to no other name."""
+        keys.kept_address(self._places.courier_onion)
         if self._packaged is None:
-            keys.kept_address(self._places.courier_onion)
             return keys.kept_address(self._places.source_onion)
-        addresses = json.loads(self._asked_in_child(partial(_examine, self._places, self._packaged)))
-        for name, address in addresses.items():
-            write_whole(self._places.noted_address(name), [f"{address}\n".encode()])
-        return str(addresses["source"])
+        address = self._asked_in_child(partial(_examine, self._places, self._packaged))
+        write_whole(self._places.noted_source_address, [f"{address}\n".encode()])
+        return address
 
     def _serve_source(self, ready: Ready) -> None:
         with self._guard():
@@ -277,7 +275,7 @@ def _when_closed_to_others(path: Path, ready: Ready) -> Ready:
 
 def _examine(places: OnionPlaces, packaged: Packaged) -> str:
     with closing(connect(packaged.control)) as controller:
-        return json.dumps(examine_packaged(Publisher(controller, _unheard), places, packaged, _unheard))
+        return examine_packaged(Publisher(controller, _unheard), places, packaged, _unheard)["source"]
 
 
 def _unheard(_sentence: str) -> None:

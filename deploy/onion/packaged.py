@@ -26,25 +26,34 @@ def examine_packaged(publisher: Publisher, places: OnionPlaces, packaged: Packag
     folders, warnings = description.check(onions, told, modes)
     for warning in warnings:
         say(warning)
-    given = {"source": packaged.source_address, "courier": packaged.courier_address}
-    found = {name: _packaged_address(name, folder, given[name]) for name, folder in folders.items()}
+    found = {"source": _source_address(folders["source"], packaged.source_address)}
     if "courier" in folders:
+        found["courier"] = _courier_address(folders["courier"], places)
         _check_clients(folders["courier"], places, say)
-    if found["source"] is None:
-        raise OnionError(
-            f"the source onion's address cannot be read from {folders['source'] / 'hostname'}: add this user to tor's group, "
-            "or put 'source_onion = \"ADDRESS.onion\"' under [tor] in intake.toml"
-        )
-    return {name: address for name, address in found.items() if address is not None}
+    return found
 
 
-def _packaged_address(name: str, folder: Path, given: str | None) -> str | None:
+def _source_address(folder: Path, given: str | None) -> str:
     read = keys.known_address(folder)
     if read and given and read != given:
-        raise MismatchError(
-            f"intake.toml says that the {name} onion is {given}, and tor says {read}: correct intake.toml"
+        raise MismatchError(f"intake.toml says that the source onion is {given}, and tor says {read}: correct intake.toml")
+    if (address := read or given) is None:
+        raise OnionError(
+            f"the source onion's address cannot be read from {folder / 'hostname'}: add this user to tor's group, "
+            "or put 'source_onion = \"ADDRESS.onion\"' under [tor] in intake.toml"
         )
-    return read or given
+    return address
+
+
+def _courier_address(folder: Path, places: OnionPlaces) -> str:
+    """Its key is ours, so that couriers can be told the address before there is an onion that anybody could open."""
+    ours = keys.kept_address(places.courier_onion)
+    if (read := keys.known_address(folder)) not in (None, ours):
+        raise MismatchError(
+            f"the couriers' onion of this tor is {read}, and they know {ours}: copy {places.courier_onion} over {folder}, with "
+            "tor's user as the owner, and restart tor"
+        )
+    return ours
 
 
 def _check_clients(folder: Path, places: OnionPlaces, say: Say) -> None:

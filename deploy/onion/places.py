@@ -60,9 +60,10 @@ class OnionPlaces:
     def courier_onion(self) -> Path:
         return self.state / "onions" / "courier"
 
-    def noted_address(self, name: str) -> Path:
+    @property
+    def noted_source_address(self) -> Path:
         """Where the address of a packaged tor's onion is written down: its own files may be closed to us."""
-        return self.state / "onions" / f"{name}.address"
+        return self.state / "onions" / "source.address"
 
     @property
     def authorized_clients(self) -> Path:

@@ -7,16 +7,15 @@ from typing import Any, Final
 
 from deploy.onion.keys import is_address
 
-_NAMES: Final = ("configured", "control", "sockets", "source_onion", "courier_onion")
+_NAMES: Final = ("configured", "control", "sockets", "source_onion")
 
 
 @dataclass(frozen=True)
 class Packaged:
-    """A tor whose torrc has the onions. Addresses are needed only where its hostname files cannot be read."""
+    """A tor whose torrc has the onions. The address is needed only where its hostname file cannot be read."""
 
     control: str
     source_address: str | None = None
-    courier_address: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def parse_tor(table: Any) -> TorSettings:
     if sockets is not None and not (isinstance(sockets, str) and sockets.startswith("/")):
         raise ValueError("[tor] sockets must be a folder's whole path, such as /run/luwte")
     packaged = Packaged(
-        _control(table.get("control", "/run/tor/control")), _onion(table, "source"), _onion(table, "courier")
+        _control(table.get("control", "/run/tor/control")), _onion(table.get("source_onion"))
     )
     return TorSettings(packaged, Path(sockets) if sockets else None)
 
@@ -62,10 +61,7 @@ def _control(value: Any) -> str:
     raise ValueError("[tor] control must be a socket's whole path, such as /run/tor/control, or 127.0.0.1:PORT")
 
 
-def _onion(table: dict[str, Any], which: str) -> str | None:
-    value = table.get(f"{which}_onion")
-    if value is None:
-        return None
-    if not isinstance(value, str) or not is_address(value):
-        raise ValueError(f"[tor] {which}_onion is no onion address (56 letters and digits, then .onion): copy it again")
+def _onion(value: Any) -> str | None:
+    if value is not None and (not isinstance(value, str) or not is_address(value)):
+        raise ValueError("[tor] source_onion is no onion address (56 letters and digits, then .onion): copy it again")
     return value
