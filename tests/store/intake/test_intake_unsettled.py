@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from store.intake.errors import NoSpaceError, UnsettledError
+from store.intake.place import IntakePlace
 from store.intake.tables import Mailbox
 from tests.store.intake.conftest import Line, mailbox, rows_of
 from tests.support.disk import room_for
@@ -74,16 +75,22 @@ def test_a_server_that_goes_away_at_the_last_step_leaves_it_open_whether_it_was_
     postgresql_line: Line, postgresql: PostgreSQL
 ) -> None:
     host = postgresql_line.open()
-    with pytest.raises(UnsettledError), host.database.writing() as session:
-        session.add(Mailbox(ref=b"r" * 16, lookup=b"l" * 32))
-        session.flush()
-        postgresql.crash()
+    with pytest.raises(UnsettledError):
+        write(host, 1, postgresql.crash)
     postgresql.start()
 
 
 def test_a_full_disk_leaves_nothing_open(sqlite_line: Line) -> None:
     host = sqlite_line.open()
-    with room_for(1_000_000), pytest.raises(NoSpaceError) as refused, host.database.writing() as session:
-        for number in range(20_000):
-            session.add(Mailbox(ref=number.to_bytes(16, "big"), lookup=number.to_bytes(32, "big")))
+    with room_for(1_000_000), pytest.raises(NoSpaceError) as refused:
+        write(host, 20_000, lambda: None)
     assert not isinstance(refused.value, UnsettledError)
+
+
+def write(host: IntakePlace, count: int, before_the_last_step: Callable[[], None]) -> None:
+    with host.database.writing() as session:
+        session.add_all(
+            Mailbox(ref=number.to_bytes(16, "big"), lookup=number.to_bytes(32, "big")) for number in range(count)
+        )
+        session.flush()
+        before_the_last_step()
