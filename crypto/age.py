@@ -5,7 +5,6 @@ genuine: what it yielded before must then be thrown away. `SeekableOpener` check
 chunk it returns afterwards belongs to a file whose length is known to be right.
 """
 
-import io
 import secrets
 from collections.abc import Iterator
 from typing import Protocol
@@ -95,11 +94,6 @@ def seal(recipient: Recipient, data: bytes) -> bytes:
     """One whole age file."""
     sealer = Sealer(recipient)
     return sealer.update(data) + sealer.finish()
-
-
-def open_bytes(key: Identity | FileKey, untrusted: bytes) -> bytes:
-    """The whole payload, or a CryptoError and nothing of it."""
-    return b"".join(Opener(key, io.BytesIO(untrusted)))
 
 
 class Opener:

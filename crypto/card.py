@@ -10,6 +10,7 @@ from crypto.signed import SIGNATURE_LENGTH, SigningKey, VerifyKey, sign, verify
 from crypto.wordlists import EFF_LARGE
 from crypto.xwing import RECIPIENT_LENGTH, Recipient
 
+LINE_ID_LENGTH: Final = 16
 LONGEST_LINE_NAME: Final = 100  # characters
 _FINGERPRINT_WORDS: Final = 8
 _LINE: Final = "LINE"
@@ -18,7 +19,7 @@ _HOST: Final = "HOST"
 
 def line_id(key: VerifyKey) -> bytes:
     """The 16 bytes that name a line: bound to its public key."""
-    return hashlib.sha256(b"luwte/v1/line-id" + key.raw).digest()[:16]
+    return hashlib.sha256(b"luwte/v1/line-id" + key.raw).digest()[:LINE_ID_LENGTH]
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ def parse_line_card(untrusted_text: str) -> LineCard:
 def parse_host_card(untrusted_text: str) -> HostCard:
     """As parse_line_card."""
     fields, key, signed = _read(pem.from_text(_HOST, untrusted_text), "host-card")
-    card = HostCard(fields.bytes("line", 16), key, Recipient(fields.bytes("bundle", RECIPIENT_LENGTH)), signed)
+    card = HostCard(
+        fields.bytes("line", LINE_ID_LENGTH), key, Recipient(fields.bytes("bundle", RECIPIENT_LENGTH)), signed
+    )
     fields.done()
     return card
 

@@ -35,14 +35,6 @@ class UnknownWordError(CodenameError):
         self.words = words
         self.typed = typed
 
-    @property
-    def word(self) -> str:
-        return self.words[0][0]
-
-    @property
-    def suggestions(self) -> tuple[str, ...]:
-        return self.words[0][1]
-
 
 class WrongCountError(CodenameError):
     """All words are known but there are `found` of them instead of seven."""

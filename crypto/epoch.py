@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final
 
 from crypto import cbor
+from crypto.card import LINE_ID_LENGTH
 from crypto.errors import ForgedError
 from crypto.signed import SigningKey, VerifyKey, sign, verify
 from crypto.xwing import RECIPIENT_LENGTH, Recipient
@@ -61,7 +62,7 @@ def parse(verify_key: VerifyKey, line: bytes, untrusted: bytes) -> EpochCertific
     fields = cbor.Fields(cbor.decode(verify(verify_key, _LABEL, untrusted)))
     fields.version(1)
     certificate = EpochCertificate(
-        line=fields.bytes("line", 16),
+        line=fields.bytes("line", LINE_ID_LENGTH),
         epoch=fields.uint("epoch", least=1),
         day=fields.uint("day"),
         recipient=Recipient(fields.bytes("recipient", RECIPIENT_LENGTH)),

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from crypto import cbor
+from crypto.card import LINE_ID_LENGTH
 from crypto.errors import ForgedError, MalformedError
 from crypto.onion_card import LARGEST_SIGNED, OnionAddress
 from crypto.sealed_object import ID_LENGTH, Kind
@@ -106,7 +107,7 @@ class Manifest:
         """Read a manifest whose signature was verified. ForgedError when it is for another line or direction."""
         fields = cbor.Fields(cbor.decode(verified))
         fields.version(1)
-        if fields.bytes("line", ID_LENGTH) != line:
+        if fields.bytes("line", LINE_ID_LENGTH) != line:
             raise ForgedError("the bundle is for another line")
         if fields.text("dir", most_bytes=16) != direction:
             raise ForgedError("the bundle goes the other way")

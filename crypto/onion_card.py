@@ -13,7 +13,7 @@ from typing import Any, Final
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 from crypto import cbor, pem
-from crypto.card import line_id
+from crypto.card import LINE_ID_LENGTH, line_id
 from crypto.errors import ForgedError, MalformedError
 from crypto.signed import SigningKey, VerifyKey, sign, verify
 
@@ -98,7 +98,7 @@ def verify_signed(key: VerifyKey, untrusted_signed: bytes) -> OnionCard:
         raise MalformedError("the onion card is too long")
     fields = cbor.Fields(cbor.decode(verify(key, _LABEL, untrusted_signed)))
     fields.version(1)
-    line = fields.bytes("line", 16)
+    line = fields.bytes("line", LINE_ID_LENGTH)
     if line != line_id(key):
         raise ForgedError("the onion card is of another line")
     address = OnionAddress(fields.text("onion", most_bytes=ADDRESS_LENGTH))

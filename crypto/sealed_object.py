@@ -9,6 +9,7 @@ from typing import Any, Final
 from crypto import cbor
 from crypto.age import FileKey, Sealer, SeekableOpener, SeekableReader, file_length
 from crypto.age_stream import CHUNK
+from crypto.card import LINE_ID_LENGTH
 from crypto.errors import MalformedError
 from crypto.padding import file_bucket, message_bucket
 from crypto.xwing import RECIPIENT_LENGTH, Identity, Recipient
@@ -80,7 +81,7 @@ class ObjectHeader:
         from_source = kind is not Kind.REPLY
         header = cls(
             kind=kind,
-            line=fields.bytes("line", ID_LENGTH),
+            line=fields.bytes("line", LINE_ID_LENGTH),
             mailbox_ref=fields.bytes("box", ID_LENGTH),
             object_id=fields.bytes("id", ID_LENGTH),
             day=fields.uint("day"),

@@ -19,7 +19,7 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
     """The page for one codename, with what became of a submission or of erasing above it."""
     place = services().place
     ref = place.mailboxes.find(slot.lookup) if slot.lookup else None
-    replies = ReplyPage((), 1, 1, 0)
+    replies = ReplyPage((), 1, older=False, replies=0)
     if ref is not None:
         replies = open_replies(place, ref, Identity.from_seed(slot.seed), request.args.get("page", 1, type=int))
     return render_template(

@@ -33,29 +33,32 @@ class ReplyPart:
 
 @dataclass(frozen=True)
 class ReplyPage:
-    """One page of replies, newest first; pages count from 1."""
+    """One page of replies, newest first; pages count from 1. `older`: whether there is a page after it."""
 
     parts: tuple[ReplyPart, ...]
     page: int
-    pages: int
+    older: bool
     replies: int
 
 
 def open_replies(place: IntakePlace, mailbox_ref: bytes, identity: Identity, page: int) -> ReplyPage:
-    """Page `page` of a mailbox, or the nearest one there is."""
+    """Page `page` of a mailbox, or the last one there is.
+
+    Nothing beyond it is opened: how long the first page takes does not tell how many replies there are.
+    """
     stored = place.replies.list(mailbox_ref)
-    pages: list[list[ReplyPart]] = [[]]
-    room = _PAGE_HTML_BYTES
+    number, room = 1, _PAGE_HTML_BYTES
+    parts: list[ReplyPart] = []
     for reply in stored:
         for part in _parts(place, mailbox_ref, identity, reply.reply_id):
             size = _CARD_HTML_BYTES + len(escape(part.text or "").encode())
-            if size > room and pages[-1]:
-                pages.append([])
-                room = _PAGE_HTML_BYTES
-            pages[-1].append(part)
+            if size > room and parts:
+                if number >= page:
+                    return ReplyPage(tuple(parts), number, older=True, replies=len(stored))
+                number, parts, room = number + 1, [], _PAGE_HTML_BYTES
+            parts.append(part)
             room -= size
-    number = min(max(page, 1), len(pages))
-    return ReplyPage(tuple(pages[number - 1]), number, len(pages), len(stored))
+    return ReplyPage(tuple(parts), number, older=False, replies=len(stored))
 
 
 def _parts(place: IntakePlace, mailbox_ref: bytes, identity: Identity, reply_id: bytes) -> Iterator[ReplyPart]:

@@ -12,7 +12,8 @@ from typing import Final
 from deploy.onion.errors import OnionFolderError
 from deploy.onion.places import check_private
 
-_LINE: Final = re.compile(r"descriptor:x25519:([A-Z2-7]{52})\n?")
+_KIND: Final = "descriptor:x25519:"
+_LINE: Final = re.compile(_KIND + r"([A-Z2-7]{52})\n?")
 _MOST_BYTES: Final = 256
 
 
@@ -50,3 +51,8 @@ def enrolled(authorized_clients: Path) -> dict[str, str]:
             )
         found[path.stem] = line[1]
     return found
+
+
+def key_line(key: str) -> bytes:
+    """What a courier's file holds, without the line's end."""
+    return f"{_KIND}{key}".encode("ascii")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from deploy.onion import description, keys
 from deploy.onion.control import Say
-from deploy.onion.couriers import enrolled
+from deploy.onion.couriers import enrolled, key_line
 from deploy.onion.errors import MismatchError, OnionError
 from deploy.onion.places import OnionPlaces
 from deploy.onion.publish import Publisher
@@ -57,16 +57,18 @@ def _courier_address(folder: Path, places: OnionPlaces) -> str:
 
 
 def _check_clients(folder: Path, places: OnionPlaces, say: Say) -> None:
+    clients = folder / "authorized_clients"
     try:
-        names = {path.name for path in (folder / "authorized_clients").iterdir() if path.suffix == ".auth"}
+        told = {path.stem: path.read_bytes().strip() for path in clients.iterdir() if path.suffix == ".auth"}
     except OSError:
         say(
-            f"{folder / 'authorized_clients'} cannot be read from here: see to it that it holds the same files as "
+            f"{clients} cannot be read from here: see to it that it holds the same files as "
             f"{places.authorized_clients}, or the couriers' onion is open to everybody"
         )
         return
-    if names != {f"{name}.auth" for name in enrolled(places.authorized_clients)}:
+    # By their keys: one who was enrolled again has a new one, and whoever has the laptop that was lost has the old one.
+    if told != {name: key_line(key) for name, key in enrolled(places.authorized_clients).items()}:
         raise MismatchError(
-            f"the couriers in {folder / 'authorized_clients'} are not those in {places.authorized_clients}: copy the files "
+            f"the couriers in {clients} are not those in {places.authorized_clients}: copy the files "
             "there, with tor's user as their owner, remove the others, and reload tor"
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from fontTools import unicodedata
 from fontTools.ttLib import TTFont, TTLibError
 
 FOLDERS: Final = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
@@ -27,33 +28,34 @@ def installed(folders: Iterable[Path] = FOLDERS) -> Iterator[Path]:
 
 
 def for_name(name: str, candidates: Iterable[Path]) -> Sequence[Path]:
-    """As few fonts as have all characters of the name together, in the order of the candidates. NoFontError."""
-    missing = {one for one in name if not one.isspace()}
+    """The first font that has all characters of the name, else several that have them together. NoFontError."""
+    wanted = {one for one in name if not one.isspace()}
     chosen: list[Path] = []
+    missing = set(wanted)
     for path in candidates:
-        has = missing & _characters(path)
+        has = _characters(path)
         # The first one that has them all is better than several that have some each.
-        if has == missing:
+        if wanted <= has:
             return [path]
-        if has and len(chosen) < 8:
+        if missing & has:
             chosen.append(path)
-    fonts = []
-    for path in chosen:
-        if has := missing & _characters(path):
-            fonts.append(path)
             missing -= has
     if missing:
-        shown = ", ".join(f"{one} (U+{ord(one):04X})" for one in sorted(missing)[:5])
         raise NoFontError(
-            f"no font on this machine can show {shown} of the line's name. Install one, such as Debian's fonts-noto-core"
-            " or fonts-noto-cjk, or name a font file with --font"
+            f"no font that was looked at can show {', '.join(map(_named, sorted(missing)[:5]))} of the line's name. Install"
+            " one, such as Debian's fonts-noto-core or fonts-noto-cjk, or name a font file for each such script with --font"
         )
-    return fonts
+    return chosen
+
+
+def _named(character: str) -> str:
+    script = unicodedata.script_name(unicodedata.script(character))
+    return f"{character} (U+{ord(character):04X}, {script})"
 
 
 def _characters(path: Path) -> set[str]:
     try:
-        with TTFont(path, lazy=True, fontNumber=0) as font:
+        with path.open("rb") as file, TTFont(file, lazy=True, fontNumber=0) as font:
             return {chr(code) for code in font.getBestCmap() or {}}
     except (TTLibError, OSError, ValueError, KeyError):
         return set()

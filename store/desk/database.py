@@ -6,7 +6,7 @@ transactions. The write-ahead log is encrypted under the same key.
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
-from store.desk.errors import DamagedError, DeskClosedError, NoSpaceError
+from store.desk.errors import DamagedError, DeskClosedError, DeskError, NoSpaceError
 
 WAIT_SECONDS: Final = 120  # for another process's transaction: an import's may take long
 
@@ -37,6 +37,7 @@ class Database:
         self._path = path
         self._key: bytes | None = key
         self._closing = threading.Lock()
+        self._is_unsettled = False
         self._engine = create_engine("sqlite://", module=sqlcipher, creator=self._connect, poolclass=QueuePool)
 
     @contextmanager
@@ -56,10 +57,22 @@ class Database:
             connection.execute(text("BEGIN IMMEDIATE"))
             try:
                 yield connection
-                connection.commit()
+                self._commit(connection)
             except BaseException:
                 connection.rollback()
                 raise
+
+    def settle(self) -> bool:
+        """Whether all that failed is undone for good, so that what it named may be removed.
+
+        A commit whose sync failed may stand whole in the log: nobody reads it, but after a crash SQLite would take it for
+        committed (wal.c, walIndexRecover). An empty log brings nothing back. False while it cannot be emptied.
+        """
+        if self._is_unsettled:
+            with suppress(DeskError), self._connection() as connection:
+                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+                self._is_unsettled = bool(busy)
+        return not self._is_unsettled
 
     def checkpoint(self) -> None:
         """Bring the write-ahead log into the database and empty it, so that what was deleted is not in it either."""
@@ -70,6 +83,13 @@ class Database:
         with self._closing:
             self._key = None
             self._engine.dispose()
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            connection.commit()
+        except DatabaseError:
+            self._is_unsettled = True
+            raise
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:

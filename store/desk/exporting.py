@@ -22,6 +22,7 @@ from store.desk.epochs import EpochKeys
 from store.desk.errors import DamagedError
 from store.desk.line_keys import LineKeys
 from store.desk.model import ExportReport, ReplyState
+from store.desk.onion_cards import verified
 from store.desk.outbox import Outbox
 from store.desk.saving import FolderError
 from store.desk.sweeping import Workplace
@@ -110,13 +111,13 @@ class Exporter:
     def waiting(self) -> int:
         """How many replies, tombstones, certificates, onion cards and acknowledgements an export would carry now."""
         with self._database.reading() as connection:
-            return _gather(connection).count
+            return _gather(connection, self._line_keys()).count
 
     def _make(self, keys: LineKeys) -> Manifest | None:
         """Make the next bundle, or None when there is nothing to tell. One transaction: no reply changes meanwhile."""
         day = today(self._clock)
         with self._database.writing() as connection:
-            content = _gather(connection)
+            content = _gather(connection, keys)
             if not content:
                 return None
             sealed = [_seal(row, keys.line, day) for row in content.replies]
@@ -139,7 +140,7 @@ class Exporter:
         return written, missing
 
 
-def _gather(connection: Connection) -> _Content:
+def _gather(connection: Connection, keys: LineKeys) -> _Content:
     replies = connection.execute(
         select(EntryRow.id, EntryRow.object_id, SourceRow.mailbox_ref, SourceRow.reply_key, TextRow.text)
         .join(ReplyRow, ReplyRow.entry_id == EntryRow.id)
@@ -152,13 +153,16 @@ def _gather(connection: Connection) -> _Content:
     tombstones = select(TombstoneRow.what, TombstoneRow.ref).where(TombstoneRow.bundle.is_(None)).limit(MOST_TOMBSTONES)
     certificates = select(EpochRow.epoch, EpochRow.certificate).where(EpochRow.bundle.is_(None))
     onion_cards = select(OnionCardRow.id, OnionCardRow.encoded).where(OnionCardRow.bundle.is_(None))
+    cards = connection.execute(onion_cards.order_by(OnionCardRow.id).limit(MOST_ONION_CARDS)).all()
+    # The host would refuse the whole bundle for one card that is damaged.
+    whole = {number for number, _ in verified(cards, keys)}
     acknowledged = connection.scalar(select(func.max(DispatchRow.acknowledges))) or 0
     newest = connection.scalar(select(func.max(CollectRow.number)).where(CollectRow.content)) or 0
     return _Content(
         replies=_fitting(replies),
         tombstones=connection.execute(tombstones).all(),
         certificates=connection.execute(certificates.order_by(EpochRow.epoch).limit(MOST_CERTIFICATES)).all(),
-        onion_cards=connection.execute(onion_cards.order_by(OnionCardRow.id).limit(MOST_ONION_CARDS)).all(),
+        onion_cards=[row for row in cards if row.id in whole],
         owes_acknowledgement=newest > acknowledged,
     )
 

@@ -4,9 +4,10 @@ The address comes from the host, which an attacker may have taken over and have 
 is kept, the newest; nothing is signed unless a handler types the very address; and an address that changes is an alarm.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -56,12 +57,17 @@ class OnionCards:
             return _asked(connection)
 
     def signed(self) -> list[OnionSigned]:
-        """The newest cards, newest first."""
-        query = select(OnionCardRow.encoded, OnionCardRow.handler, OnionCardRow.bundle)
+        """The newest cards that verify, newest first."""
+        query = select(OnionCardRow.id, OnionCardRow.encoded, OnionCardRow.handler, OnionCardRow.bundle)
         with self._database.reading() as connection:
             rows = connection.execute(query.order_by(OnionCardRow.id.desc()).limit(CARDS_LISTED)).all()
-        key = self._line_keys().card.verify_key
-        return [OnionSigned(onion_card.verify_signed(key, row[0]), row[1], row[2]) for row in rows]
+        whole = dict(verified(rows, self._line_keys()))
+        return [OnionSigned(whole[row.id], row.handler, row.bundle) for row in rows if row.id in whole]
+
+    def damaged(self) -> list[str]:
+        """A sentence for each card and request that this desk cannot read any more. None of them is used."""
+        with self._database.reading() as connection:
+            return damaged_cards(connection, self._line_keys())
 
     def confirm(self, typed: str, *, days: int | None = None) -> OnionCard:
         """Sign what the host asks for, if it is what the handler typed; see `sign`.
@@ -120,7 +126,7 @@ def take_request(connection: Connection, address: OnionAddress, batch: int, day:
     An address whose card holds was compared already: the host has lost the card, which travels once more.
     """
     before = _asked(connection)
-    cards = [(row[0], onion_card.verify_signed(keys.card.verify_key, row[1])) for row in _rows(connection)]
+    cards = verified(_rows(connection), keys)
     connection.execute(delete(OnionRequestRow))
     holding = [row_id for row_id, card in cards if card.address == address and card.holds(day)]
     if holding:
@@ -143,22 +149,31 @@ def take_request(connection: Connection, address: OnionAddress, batch: int, day:
 
 def _asked(connection: Connection) -> OnionAsked | None:
     row = connection.execute(select(OnionRequestRow.address, OnionRequestRow.batch, OnionRequestRow.day)).one_or_none()
-    return OnionAsked(OnionAddress(row[0]), row[1], row[2]) if row else None
+    with suppress(MalformedError):
+        return OnionAsked(OnionAddress(row[0]), row[1], row[2]) if row else None
+    return None
 
 
-def _rows(connection: Connection) -> list[tuple[int, bytes]]:
-    query = select(OnionCardRow.id, OnionCardRow.encoded).order_by(OnionCardRow.id)
-    return [(row[0], row[1]) for row in connection.execute(query)]
+def _rows(connection: Connection) -> Sequence[Any]:
+    return connection.execute(select(OnionCardRow.id, OnionCardRow.encoded).order_by(OnionCardRow.id)).all()
+
+
+def verified(rows: Iterable[Any], keys: LineKeys) -> list[tuple[int, OnionCard]]:
+    """Each card with its number, in the same order; those that do not verify are left out."""
+    found = []
+    for row in rows:
+        with suppress(CryptoError):
+            found.append((row.id, onion_card.verify_signed(keys.card.verify_key, row.encoded)))
+    return found
 
 
 def damaged_cards(connection: Connection, keys: LineKeys) -> list[str]:
-    """For each kept card that does not verify, why."""
-    found = []
-    for row_id, encoded in _rows(connection):
-        try:
-            onion_card.verify_signed(keys.card.verify_key, encoded)
-        except CryptoError as error:
-            found.append(f"onion card {row_id}: {error}")
+    """For each kept card that does not verify, and a request that names no address, a sentence."""
+    rows = _rows(connection)
+    whole = dict(verified(rows, keys))
+    found = [f"onion card {row.id} is damaged" for row in rows if row.id not in whole]
+    if connection.scalar(select(OnionRequestRow.id)) is not None and _asked(connection) is None:
+        found.append("the address that the intake host asked to sign is damaged")
     return found
 
 

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from crypto.manifest import Direction
+from store.bundle_names import bundle_name
 from store.desk.errors import DamagedError
 from store.desk.saving import in_own_words
 from store.files import remove_whole, write_whole
 from store.plain_files import ChangedFileError, copy_to_stick, holds
 
 
-def bundle_name(number: int) -> str:
-    """The file name of a dispatch bundle: a hint for people, the manifest decides."""
-    return f"luwte-dispatch-{number:06d}.age"
+def dispatch_name(number: int) -> str:
+    return bundle_name(Direction.DISPATCH, number)
 
 
 class Outbox:
@@ -33,7 +34,7 @@ class Outbox:
                 yield piece
 
         try:
-            write_whole(self._folder / bundle_name(number), hashed())
+            write_whole(self._folder / dispatch_name(number), hashed())
         except OSError as error:
             raise in_own_words(error, self._folder) from error
         return digest.digest()
@@ -41,24 +42,24 @@ class Outbox:
     def copy(self, number: int, file_sha256: bytes, to: Path) -> Path:
         """Put a bundle on a stick, whole or not at all. DamagedError when the kept file is missing or was changed."""
         try:
-            copy_to_stick(self._folder / bundle_name(number), file_sha256, to)
+            copy_to_stick(self._folder / dispatch_name(number), file_sha256, to)
         except ChangedFileError as error:
             raise DamagedError(f"{error} in the outbox") from error
         except OSError as error:
             raise in_own_words(error, to) from error
-        return to / bundle_name(number)
+        return to / dispatch_name(number)
 
     def holds(self, number: int, file_sha256: bytes) -> bool:
         """Whether the bundle is here, unchanged."""
-        path = self._folder / bundle_name(number)
+        path = self._folder / dispatch_name(number)
         with suppress(OSError):
             return holds(path, path.stat().st_size, file_sha256)
         return False
 
     def remove(self, number: int) -> None:
-        remove_whole(self._folder / bundle_name(number))
+        remove_whole(self._folder / dispatch_name(number))
 
     def sweep(self, kept: Iterable[int]) -> None:
         """Remove all files but those of the bundles in `kept`."""
-        for name in set(os.listdir(self._folder)) - set(map(bundle_name, kept)):
+        for name in set(os.listdir(self._folder)) - set(map(dispatch_name, kept)):
             remove_whole(self._folder / name)

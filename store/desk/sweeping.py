@@ -44,7 +44,12 @@ class Workplace:
             self._epochs.destroy_due()
 
     def sweep(self) -> None:
-        """Remove what no row names. Only within `alone`: an import stages files before any row names them."""
+        """Remove what no row names. Only within `alone`: an import stages files before any row names them.
+
+        Nothing is removed while a crash could still bring rows back that nobody reads now.
+        """
+        if not self._database.settle():
+            return
         with self._database.reading() as connection:
             kept = {*connection.scalars(select(FileRow.stored)), *connection.scalars(select(DamageRow.stored))}
             waiting = list(connection.scalars(select(DispatchRow.number).where(~DispatchRow.taken_in)))

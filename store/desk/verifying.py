@@ -14,7 +14,7 @@ from store.desk.errors import DeskError
 from store.desk.line_keys import LineKeys
 from store.desk.model import Finding
 from store.desk.onion_cards import damaged_cards
-from store.desk.outbox import Outbox, bundle_name
+from store.desk.outbox import Outbox, dispatch_name
 from store.desk.stored import StoredFiles, StoredKey
 from store.desk.tables import CollectRow, DamageRow, DispatchRow, EntryRow, FileRow, SourceRow
 
@@ -82,7 +82,7 @@ class Verifier:
             ).all()
         for number, file_sha256 in waiting:
             if not self._outbox.holds(number, file_sha256):
-                yield Finding("outbox", f"{bundle_name(number)} is missing or was changed before it was acknowledged")
+                yield Finding("outbox", f"{dispatch_name(number)} is missing or was changed before it was acknowledged")
 
     def _check_onion_cards(self) -> Iterator[Finding]:
         keys = self._line_keys()

@@ -44,8 +44,6 @@ class Blobs(Protocol):
     def delete(self, blob_id: bytes) -> None:
         """Remove it if it is there."""
 
-    def ids(self) -> Iterator[bytes]: ...
-
     def sweep(self, wanted: Callable[[bytes], bool]) -> int:
         """Remove leftovers of a crash: unfinished blobs and those not wanted; how many. Only while this host writes nothing;
         what another host may be writing stays."""
@@ -103,10 +101,6 @@ class FileBlobs:
         remove_whole(path)
         with suppress(FileNotFoundError):
             flatten_times(path.parent, self._today())
-
-    def ids(self) -> Iterator[bytes]:
-        for path in self._root.glob("??/*.age"):
-            yield bytes.fromhex(path.stem)
 
     def sweep(self, wanted: Callable[[bytes], bool]) -> int:
         leftovers = [path for path in self._root.glob("??/*.age") if not wanted(bytes.fromhex(path.stem))]
@@ -176,10 +170,6 @@ class RowBlobs:
     def delete(self, blob_id: bytes) -> None:
         with self._database.writing() as session:
             session.execute(delete(BlobChunk).filter_by(blob_id=blob_id))
-
-    def ids(self) -> Iterator[bytes]:
-        with self._database.reading() as session:
-            yield from session.scalars(select(BlobChunk.blob_id).distinct())
 
     def sweep(self, wanted: Callable[[bytes], bool]) -> int:
         # Younger ones may belong to a submission that another host is taking in at this moment.

@@ -9,13 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crypto.manifest import ChainPosition, Direction
+from store.bundle_names import bundle_name
 from store.files import remove_whole
 from store.intake.errors import NoSpaceError
 from store.intake.tables import InBundle, OutBundle
-
-
-def bundle_name(direction: Direction, number: int) -> str:
-    return f"luwte-{direction}-{number:06}.age"
 
 
 def taken_in(session: Session) -> ChainPosition:

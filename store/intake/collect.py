@@ -25,10 +25,11 @@ from crypto.manifest import (
     Tombstone,
 )
 from crypto.sealed_object import Kind
+from store.bundle_names import bundle_name
 from store.files import exclusively, write_whole
 from store.intake.acknowledged import delete_acknowledged
 from store.intake.blobs import Blobs, MissingBlobError
-from store.intake.bundles import bundle_name, room_for, sweep_outbox, taken_in
+from store.intake.bundles import room_for, sweep_outbox, taken_in
 from store.intake.database import Database
 from store.intake.errors import UnreadableError
 from store.intake.host_keys import HostKeys

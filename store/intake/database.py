@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from store.intake.errors import NoSpaceError, SetupError
+from store.intake.errors import NoSpaceError, SetupError, UnsettledError
 
 HEAD: Final = "0002"  # the newest revision in migrations/
 
@@ -51,10 +51,21 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """One transaction: on disk when the block ends well, undone when it raises. SQLite lets one write at a time."""
+        """One transaction: on disk when the block ends well, undone when it raises. SQLite lets one write at a time.
+
+        UnsettledError when that is not known, because the database failed in the middle of the last step.
+        """
         with self._session(writing=True) as session:
             yield session
-            session.commit()
+            session.flush()
+            try:
+                session.commit()
+            except DBAPIError as error:
+                if _is_undone(error):
+                    raise
+                raise UnsettledError(
+                    "the disk or the database failed at the last step; whether this was kept shows after the next start"
+                ) from error
 
     def forget_log(self) -> None:
         """Empty SQLite's write-ahead log, which keeps what was deleted and the order in which it came.
@@ -186,6 +197,20 @@ def _postgresql(url: str) -> Engine:
     # Each upload holds a connection while it comes in (blobs.py). Threads bound their number; a smaller bound would
     # keep every page waiting for the slow senders.
     return create_engine(url, max_overflow=-1, pool_pre_ping=True)
+
+
+def _is_undone(error: DBAPIError) -> bool:
+    """Whether a COMMIT that failed has surely kept nothing.
+
+    In SQLite a write that failed has left no whole transaction in the log. A sync that failed may have: nobody reads it
+    now, the next transaction is written over it, but after a crash before that, SQLite takes it for committed (wal.c,
+    walIndexRecover). PostgreSQL's server says by a code that it undid; a server that went away says nothing (57: shut down).
+    """
+    if isinstance(error.orig, sqlite3.Error):
+        code = error.orig.sqlite_errorcode
+        return code & 0xFF != sqlite3.SQLITE_IOERR or code == sqlite3.SQLITE_IOERR_WRITE
+    state = getattr(error.orig, "sqlstate", None)
+    return state is not None and not state.startswith("57")
 
 
 def _in_own_words(error: DBAPIError) -> Exception:

@@ -21,7 +21,7 @@ from store.intake.acknowledged import delete_acknowledged
 from store.intake.blobs import Blobs
 from store.intake.bundles import made_hash, room_for, sweep_outbox, taken_in
 from store.intake.database import Database
-from store.intake.errors import BundleRefusedError, UnreadableError
+from store.intake.errors import BundleRefusedError, UnreadableError, UnsettledError
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
 from store.intake.mailboxes import forget_old_graves
@@ -118,6 +118,8 @@ class Deliverer:
             bundle.finish()
             with self._database.writing() as session:
                 report, gone = self._commit(session, bundle, gap=manifest.number - tip.number > 1)
+        except UnsettledError:
+            raise  # rows that appear after a crash must find their blobs; what no row names is swept at the next start
         except BaseException:
             self._take_back(manifest)
             raise

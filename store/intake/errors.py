@@ -17,6 +17,10 @@ class NoSpaceError(IntakeError):
     """The disk is full or refuses to be written: for the operator. Nothing was lost."""
 
 
+class UnsettledError(NoSpaceError):
+    """The disk failed at the very moment of keeping: what was to be kept may appear after a crash. What it names must stay."""
+
+
 class UnreadableError(IntakeError):
     """A bundle's file cannot be read: for the courier. Nothing was changed."""
 

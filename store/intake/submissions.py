@@ -29,6 +29,7 @@ from store.intake.errors import (
     RefusedSubmissionError,
     SubmissionTooLateError,
     TooLargeError,
+    UnsettledError,
 )
 from store.intake.intake_keys import LONGEST_SUBMISSION_DAYS, IntakeKeys
 from store.intake.mailboxes import find_mailbox, keep_or_make_mailbox
@@ -189,7 +190,8 @@ class Submission:
         What was committed meanwhile counts: MailboxFullError or IntakeClosedError when nothing fits any more.
         SubmissionTooLateError when it took more than a day; KeyRetiredError when a bundle has told that nothing comes in
         any more for its key: the desk destroys keys on that promise. MailboxErasedError when the mailbox that it was for
-        was erased meanwhile, or another one took its place. Nothing remains after any of these.
+        was erased meanwhile, or another one took its place. Nothing remains after any of these. After an UnsettledError,
+        `abort` leaves everything: what no row names is swept at the next start.
         """
         if self._today() > self._day + LONGEST_SUBMISSION_DAYS:
             self.abort()
@@ -200,6 +202,9 @@ class Submission:
             kept, error = self._make_known()
         except RefusedSubmissionError:
             self.abort()
+            raise
+        except UnsettledError:
+            self._parts.clear()  # a row that appears after a crash must find its blob
             raise
         # What is known now is never aborted any more; what stays of the rest is swept.
         refused = self._parts = [part for part in self._parts if part not in kept]

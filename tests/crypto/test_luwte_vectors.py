@@ -15,6 +15,7 @@ from crypto.sealed_object import ObjectReader
 from crypto.signed import VerifyKey
 from crypto.xwing import Identity
 from tests.support import agefile
+from tests.support.opened import open_bytes
 from tests.support.vectors import FOLDER, document, edited, label, load, whole
 from tests.vectors import make
 
@@ -55,9 +56,9 @@ def test_codename(vector: dict[str, Any]) -> None:
         return
     with pytest.raises(getattr(codename, expect["error"])) as caught:
         codename.parse(vector["typed"])
-    assert {key: getattr(caught.value, key) for key in expect if key != "error"} == {
-        key: value for key, value in expect.items() if key != "error"
-    }
+    error = caught.value
+    told = {"word": error.words[0][0]} if isinstance(error, codename.UnknownWordError) else vars(error)
+    assert {key: value for key, value in expect.items() if key != "error"}.items() <= told.items()
 
 
 @pytest.mark.parametrize("vector", load("codename", "canonical"), ids=label)
@@ -83,8 +84,8 @@ def test_the_honest_age_file_opens() -> None:
     read = document("age-file")
     identity = Identity.from_text(read["identity"])
     file = bytes.fromhex(read["honest"])
-    assert age.open_bytes(identity, file).hex() == read["expect"]
-    assert age.open_bytes(age.FileKey(bytes.fromhex(read["file_key"])), file).hex() == read["expect"]
+    assert open_bytes(identity, file).hex() == read["expect"]
+    assert open_bytes(age.FileKey(bytes.fromhex(read["file_key"])), file).hex() == read["expect"]
 
 
 def _all_openings(identity: Identity, file: bytes) -> list[Callable[[], bytes]]:
@@ -92,7 +93,7 @@ def _all_openings(identity: Identity, file: bytes) -> list[Callable[[], bytes]]:
         opener = age.SeekableOpener(identity, io.BytesIO(file), len(file))
         return b"".join(opener.read_range(0, opener.length))
 
-    return [lambda: age.open_bytes(identity, file), seeking]
+    return [lambda: open_bytes(identity, file), seeking]
 
 
 @pytest.mark.parametrize("vector", load("age-file"), ids=label)

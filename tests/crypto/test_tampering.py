@@ -13,6 +13,7 @@ from crypto.age_stream import NONCE_LENGTH, SEALED_CHUNK
 from crypto.errors import CryptoError, ForgedError, MalformedError, TruncatedError, WrongKeyError
 from crypto.sealed_object import Kind, ObjectHeader, ObjectReader, ObjectSealer, seal_object
 from crypto.xwing import Identity
+from tests.support.opened import open_bytes
 
 START = HEADER_LENGTH + NONCE_LENGTH
 
@@ -22,7 +23,7 @@ def _seek(key: Identity | FileKey, file: bytes) -> bytes:
     return b"".join(opener.read_range(0, opener.length))
 
 
-WAYS: list[Callable[[Identity | FileKey, bytes], bytes]] = [age.open_bytes, _seek]
+WAYS: list[Callable[[Identity | FileKey, bytes], bytes]] = [open_bytes, _seek]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,9 @@
 """The card that people are given: readable by eye, by camera and by the commands, which say when it is not genuine."""
 
+import re
 import subprocess
+import unicodedata
+from pathlib import Path
 
 import pytest
 import zxingcpp
@@ -44,9 +47,55 @@ def test_the_page_is_the_same_each_time_and_tells_no_time():
     assert b"D:20261123" in as_pdf(content())
 
 
-def test_a_name_that_no_font_can_show_is_said():
-    with pytest.raises(fonts.NoFontError, match=r"U\+2CEB0.*--font"):
-        fonts.for_name("\U0002ceb0", [])
+CJK = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
+ARABIC = Path("/usr/share/fonts/truetype/noto/NotoSansArabic-Regular.ttf")
+ETHIOPIC = Path("/usr/share/fonts/truetype/noto/NotoSansEthiopic-Regular.ttf")
+LATIN = Path("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf")
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("避风港举报热线", [CJK]),
+        ("風下の窓口 ルウテ", [CJK]),
+        ("바람막이 신고", [CJK]),
+        ("خط الإبلاغ الآمن", [ARABIC]),
+        ("خط گزارش — Luwte", [ARABIC, LATIN]),
+        ("ሓገዝ ሉውተ", [ETHIOPIC]),
+        ("Luwte ሉውተ خط 避风 Затишье", [LATIN, ETHIOPIC, ARABIC, CJK]),
+        ("避风港举报热线" * 14, None),
+        ("Luwte ሉውተ خط 避风 Затишье", None),
+    ],
+)
+def test_every_character_of_a_name_is_drawn_on_the_page(tmp_path, caplog, name, files):
+    """The library that draws warns of a character for which a font has no glyph, and draws a box in its place."""
+    (tmp_path / "card.pdf").write_bytes(as_pdf(content(name), files))
+
+    assert [record.getMessage() for record in caplog.records] == []
+    told = subprocess.run(["pdftotext", "-bbox", tmp_path / "card.pdf", "-"], capture_output=True, text=True).stdout
+    height = float(re.search(r'<page width="[\d.]+" height="([\d.]+)"', told)[1])
+    assert (
+        max(float(bottom) for bottom in re.findall(r'yMax="([\d.]+)"', told)) < height - 20
+    )  # points: printers leave an edge
+    # An Arabic letter may be told by its form in the word.
+    drawn = unicodedata.normalize("NFKC", "".join(re.findall(r">([^<]+)</word>", told)))
+    assert set(name) - {" "} <= set(drawn)
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "told"),
+    [
+        ("避风", [ARABIC, LATIN], r"避 \(U\+907F, Han\), 风 \(U\+98CE, Han\)"),
+        ("خط", [CJK], r"خ \(U\+062E, Arabic\)"),
+        ("ሉውተ", [CJK, ARABIC], r"ሉ \(U\+1209, Ethiopic\)"),
+        ("Luwte ሉ", [ETHIOPIC], r"Latin"),
+        ("ሉ", [Path(__file__)], r"Ethiopic"),
+        ("\U0002ceb0", [], r"U\+2CEB0.*--font"),
+    ],
+)
+def test_a_name_that_no_font_can_show_is_said_with_the_script_that_lacks_one(name, files, told):
+    with pytest.raises(fonts.NoFontError, match=told):
+        as_pdf(content(name), files)
 
 
 def test_a_card_is_made_signed_and_verified_by_the_commands(places, tmp_path):  # noqa: F811 - the fixture

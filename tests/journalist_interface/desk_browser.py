@@ -67,7 +67,7 @@ class Page(HTMLParser):
         return link.removeprefix(self._root)
 
     def form(self, action: str) -> Form:
-        return next(form for form in self.forms if form.action == action)
+        return next(form for form in self.forms if form.action.partition("#")[0] == action)
 
 
 class DeskBrowser:

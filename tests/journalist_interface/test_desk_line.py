@@ -2,11 +2,17 @@
 
 from pathlib import Path
 
+import pytest
+
 from crypto.card import parse_line_card
+from crypto.kdf import VAULT_TEST
 from crypto.onion_card import OnionAddress
+from store.desk import vault
+from store.desk.database import Database
 from store.desk.model import Severity
+from store.desk.place import DATABASE
 from store.intake.place import IntakePlace
-from tests.journalist_interface.conftest import Host, bring, open_desk
+from tests.journalist_interface.conftest import PASSPHRASE, Host, bring, open_desk
 from tests.journalist_interface.desk_browser import DeskBrowser
 from tests.support.clock import SetClock
 from tests.vectors.make_onion import ADDRESS
@@ -95,4 +101,47 @@ def test_an_onion_address_can_be_declined(host: Host, browser: DeskBrowser) -> N
     browser.get("/line")
     page = browser.send("/line/onion/decline")
     assert "did not sign" in page.text
-    assert not [form for form in page.forms if form.action == "/line/onion/sign"]
+    assert not [form for form in page.forms if form.action.startswith("/line/onion/sign")]
+
+
+@pytest.mark.parametrize("damage", ["UPDATE onion_cards SET encoded = x'00'", "UPDATE onion_cards SET encoded = x''"])
+def test_a_damaged_onion_card_is_a_sentence_and_no_bundle_carries_it(
+    host: Host, browser: DeskBrowser, state: Path, clock: SetClock, damage: str
+) -> None:
+    host.place.onion_cards.ask(OnionAddress(ADDRESS))
+    bring(host, browser)
+    browser.get("/line")
+    browser.send("/line/onion/sign", address=ADDRESS)
+    change(state, damage)
+    page = browser.get("/line")
+    assert browser.status == 200
+    assert "Onion card 1 is damaged. It is not used" in page.text
+    assert "onion card 1 is damaged" in browser.send("/line/verify").text
+    browser.get("/carry")
+    browser.send("/carry/export")
+    host.deliver()
+
+    assert host.place.onion_cards.card(OnionAddress(ADDRESS)) is None
+    with open_desk(state, clock) as desk:
+        desk.onion_cards.sign(ADDRESS)
+    browser.get("/carry")
+    browser.send("/carry/export")
+    host.deliver()
+    assert host.place.onion_cards.card(OnionAddress(ADDRESS)) is not None
+
+
+def test_a_damaged_request_for_a_card_is_a_sentence(host: Host, browser: DeskBrowser, state: Path) -> None:
+    host.place.onion_cards.ask(OnionAddress(ADDRESS))
+    bring(host, browser)
+    change(state, "UPDATE onion_request SET address = 'nothing'")
+    page = browser.get("/line")
+    assert browser.status == 200
+    assert "The address that the intake host asked to sign is damaged" in page.text
+    assert not [form for form in page.forms if form.action.startswith("/line/onion/sign")]
+
+
+def change(state: Path, statement: str) -> None:
+    database = Database(state / DATABASE, vault.unlock(state, PASSPHRASE, test_profile=VAULT_TEST).database_key())
+    with database.writing() as connection:
+        connection.exec_driver_sql(statement)
+    database.close()

@@ -1,4 +1,4 @@
-"""`luwte-intake serve` with the stand-in as its courier's server: python -m tests.support.host_with_courier STATE --torrc-lines FILE."""
+"""`luwte-intake serve` with the stand-in as its courier's server: python -m tests.support.host_with_courier STATE [--torrc-lines FILE]."""
 
 import sys
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ if __name__ == "__main__":
     with guard():
         IntakeHost(
             Path(sys.argv[1]),
-            more_torrc_lines=own_tor.read_lines(Path(sys.argv[3])),
+            more_torrc_lines=own_tor.read_lines(Path(sys.argv[3])) if sys.argv[2:] else "",
             say=click.echo,
             guard=guard,
             serve_courier=courier_stand_in.serve,

@@ -1,10 +1,8 @@
 """A real tor's control socket, and what is no such thing; and what a real tor reports of its onions, against the description."""
 
-import contextlib
 import os
 import socket
 import threading
-import time
 
 import pytest
 from stem.response import ControlMessage
@@ -16,28 +14,9 @@ from deploy.onion.errors import ControlRefusedError, MismatchError, TorFailedErr
 from deploy.onion.places import OnionPlaces
 from deploy.onion.publish import Health, Publisher
 from deploy.trial import processes
-from deploy.trial.tor_process import tool
+from tests.support.offline_tor import a_tor
 
 SINGLE_HOP = ("HiddenServiceSingleHopMode 1", "HiddenServiceNonAnonymousMode 1")
-
-
-@contextlib.contextmanager
-def a_tor(folder, *lines):
-    """A tor that never opens a connection."""
-    folder.mkdir(mode=0o700)
-    common = ["DataDirectory " + str(folder), f"ControlSocket {folder}/control", "SocksPort 0", "DisableNetwork 1"]
-    (folder / "torrc").write_text("\n".join([*common, *lines, ""]))
-    command = [tool("tor"), "-f", str(folder / "torrc"), "--defaults-torrc", "/dev/null", "--hush"]
-    process = processes.start(command, folder / "output")
-    try:
-        end = time.monotonic() + 30
-        while not (folder / "control").exists():
-            assert process.poll() is None, (folder / "output").read_text()
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        yield str(folder / "control")
-    finally:
-        processes.end([process])
 
 
 @pytest.fixture(scope="module")

@@ -3,76 +3,18 @@
 The tests of this file follow on each other: one host, whose couriers come and go.
 """
 
-import base64
 import contextlib
-import queue
 import signal
 import sys
 import time
 
 import pytest
-from nacl.public import PrivateKey
-from stem.control import Controller, EventType
 
 from deploy.onion import keys
 from tests.support.courier_stand_in import GREETING
+from tests.support.onion_courier import Courier
 from tests.support.served_host import ServedHost
 from tests.support.through_tor import NEEDS_KEY, NOT_FOUND, WRONG_KEY, UnreachableError, connection, exactly, refusal
-
-
-def base32(key):
-    return base64.b32encode(bytes(key)).decode("ascii").rstrip("=")
-
-
-class Courier:
-    """A laptop with a tor and a key of its own."""
-
-    def __init__(self, network, name, folder):
-        self.name, self.key = name, PrivateKey.generate()
-        self.file = folder / f"{name}.auth"
-        self.tor = network.client(name)
-
-    def enrol(self):
-        self.file.write_text(f"descriptor:x25519:{base32(self.key.public_key)}\n")
-        self.file.chmod(0o600)
-
-    def use_key(self, onion):
-        address = onion.removesuffix(".onion")
-        key = base64.b64encode(bytes(self.key)).decode("ascii")
-        with self.controller() as controller:
-            # 250 a new key; 252 that opens the descriptor at hand. 251 would be one that was not forgotten.
-            said = str(controller.msg(f"ONION_CLIENT_AUTH_ADD {address} x25519:{key}"))
-        assert said in ("OK", "Registered client and decrypted desc"), said
-
-    def forget(self, onion):
-        """What its tor remembers of the onion: the descriptor, and that it failed. The key is forgotten with it: given anew.
-
-        tor does so once in ten seconds, and later what comes sooner: the key must wait for it, or would be lost to it.
-        """
-        done = queue.SimpleQueue()
-        with self.controller() as controller:
-            controller.add_event_listener(done.put, EventType.SIGNAL)
-            assert controller.msg("SIGNAL NEWNYM").is_ok()
-            assert done.get(timeout=30).signal == "NEWNYM"
-        self.use_key(onion)
-
-    @contextlib.contextmanager
-    def controller(self):
-        with Controller.from_socket_file(str(self.tor.control)) as controller:
-            controller.authenticate()
-            yield controller
-
-    def visit(self, onion, within=60):
-        end = time.monotonic() + within
-        while True:
-            try:
-                with connection(self.tor.socks_port, onion) as sock:
-                    sock.sendall(b"hello")
-                    assert exactly(sock, len(GREETING)) == GREETING
-                    return
-            except UnreachableError:
-                assert time.monotonic() < end, f"{self.name} cannot reach the onion"
-                time.sleep(0.5)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from store.intake.place import IntakePlace
 from store.intake.settings import Settings
 from store.intake.tables import Base
 from tests.support.clock import SetClock
+from tests.support.kept_blobs import kept
 from tests.support.paper_desk import PaperDesk
 from tests.support.postgresql import NotInstalledError, PostgreSQL
 from tests.support.road import RoadSource
@@ -154,7 +155,7 @@ def contents(place: IntakePlace) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def blob_ids(place: IntakePlace) -> set[bytes]:
-    return set(place.blobs.ids())
+    return kept(place.blobs)
 
 
 def rows_of(place: IntakePlace, table: str) -> list[tuple[Any, ...]]:

@@ -13,6 +13,7 @@ from store.intake.database import Database, upgrade
 from store.intake.errors import NoSpaceError
 from tests.store.intake.conftest import DAY
 from tests.support.disk import room_for
+from tests.support.kept_blobs import kept
 from tests.support.postgresql import PostgreSQL
 
 ONE, TWO = b"1" * 16, b"2" * 16
@@ -58,18 +59,18 @@ def test_what_was_finished_is_read_back(blobs: Blobs, size: int) -> None:
     data = secrets.token_bytes(size)
     keep(blobs, ONE, *(data[at : at + 300_000] for at in range(0, size, 300_000)))
     assert read(blobs, ONE) == data
-    assert set(blobs.ids()) == {ONE}
+    assert kept(blobs) == {ONE}
 
 
 def test_an_unfinished_blob_cannot_be_read_or_listed(blobs: Blobs) -> None:
     writer = blobs.create(ONE)
     writer.write(b"x" * (2 << 20))
     if not (isinstance(blobs, RowBlobs) and blobs._database.is_sqlite):  # there a reader of its own transaction
-        assert list(blobs.ids()) == []
+        assert kept(blobs) == set()
         with pytest.raises(MissingBlobError):
             read(blobs, ONE)
     writer.abort()
-    assert list(blobs.ids()) == []
+    assert kept(blobs) == set()
     with pytest.raises(MissingBlobError):
         read(blobs, ONE)
     assert blobs.sweep(lambda _: True) == 0
@@ -83,7 +84,7 @@ def test_the_same_id_again_replaces_the_blob_only_when_finished(blobs: Blobs) ->
     assert read(blobs, ONE) == b"old" * 1_000_000
     keep(blobs, ONE, b"new")
     assert read(blobs, ONE) == b"new"
-    assert list(blobs.ids()) == [ONE]
+    assert kept(blobs) == {ONE}
 
 
 def test_deleting_takes_one_and_does_not_mind_that_there_is_none(blobs: Blobs) -> None:
@@ -101,7 +102,7 @@ def test_sweeping_removes_what_is_not_wanted(blobs: Blobs) -> None:
     keep(blobs, TWO, b"2")
     blobs._today = lambda: DAY + 2
     assert blobs.sweep({ONE}.__contains__) == 1
-    assert set(blobs.ids()) == {ONE}
+    assert kept(blobs) == {ONE}
 
 
 def test_rows_that_another_host_is_taking_in_are_not_swept(postgresql: PostgreSQL) -> None:
@@ -190,7 +191,7 @@ def test_a_file_that_the_disk_has_no_room_for_is_refused_by_the_kernel_itself(fi
         with pytest.raises(NoSpaceError):
             writer.write(b"x" * 2)
         writer.abort()
-    assert set(files.ids()) == {TWO}
+    assert kept(files) == {TWO}
 
 
 def test_a_row_that_postgresql_has_no_room_for_is_refused_and_leaves_nothing(postgresql: PostgreSQL) -> None:
@@ -202,7 +203,7 @@ def test_a_row_that_postgresql_has_no_room_for_is_refused_and_leaves_nothing(pos
     with postgresql.with_room_for(3_000_001):
         with pytest.raises(NoSpaceError):
             keep(blobs, ONE, *(secrets.token_bytes(1 << 20) for _ in range(8)))
-        assert set(blobs.ids()) == {TWO}
+        assert kept(blobs) == {TWO}
         database.close()
     keep(blobs, ONE, b"after")
     assert read(blobs, ONE) == b"after"

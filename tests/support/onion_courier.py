@@ -1,0 +1,73 @@
+"""A courier's laptop in a private Tor network, whose courier's server is the stand-in."""
+
+import base64
+import contextlib
+import queue
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nacl.public import PrivateKey
+from stem.control import Controller, EventType
+
+from deploy.trial.tor_network import TorNetwork
+from tests.support.courier_stand_in import GREETING
+from tests.support.through_tor import UnreachableError, connection, exactly
+
+
+class Courier:
+    """A laptop with a tor and a key of its own."""
+
+    def __init__(self, network: TorNetwork, name: str, folder: Path) -> None:
+        self.name, self.key = name, PrivateKey.generate()
+        self.file = folder / f"{name}.auth"
+        self.tor = network.client(name)
+
+    @property
+    def line(self) -> str:
+        """As `luwte-courier pair` prints it."""
+        public = base64.b32encode(bytes(self.key.public_key)).decode("ascii").rstrip("=")
+        return f"descriptor:x25519:{public}"
+
+    def enrol(self) -> None:
+        self.file.write_text(f"{self.line}\n")
+        self.file.chmod(0o600)
+
+    def use_key(self, onion: str) -> None:
+        address = onion.removesuffix(".onion")
+        key = base64.b64encode(bytes(self.key)).decode("ascii")
+        with self.controller() as controller:
+            # 250 a new key; 252 that opens the descriptor at hand. 251 would be one that was not forgotten.
+            said = str(controller.msg(f"ONION_CLIENT_AUTH_ADD {address} x25519:{key}"))
+        assert said in ("OK", "Registered client and decrypted desc"), said
+
+    def forget(self, onion: str) -> None:
+        """What its tor remembers of the onion: the descriptor, and that it failed. The key is forgotten with it: given anew.
+
+        tor does so once in ten seconds, and later what comes sooner: the key must wait for it, or would be lost to it.
+        """
+        done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        with self.controller() as controller:
+            controller.add_event_listener(done.put, EventType.SIGNAL)
+            assert controller.msg("SIGNAL NEWNYM").is_ok()
+            assert done.get(timeout=30).signal == "NEWNYM"
+        self.use_key(onion)
+
+    @contextlib.contextmanager
+    def controller(self) -> Iterator[Controller]:
+        with Controller.from_socket_file(str(self.tor.control)) as controller:
+            controller.authenticate()
+            yield controller
+
+    def visit(self, onion: str, within: float = 60) -> None:
+        end = time.monotonic() + within
+        while True:
+            try:
+                with connection(self.tor.socks_port, onion) as sock:
+                    sock.sendall(b"hello")
+                    assert exactly(sock, len(GREETING)) == GREETING
+                    return
+            except UnreachableError:
+                assert time.monotonic() < end, f"{self.name} cannot reach the onion"
+                time.sleep(0.5)
