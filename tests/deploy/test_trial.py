@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from deploy.trial.browser import Browser
-from deploy.trial.line import TrialError, check_free
+from deploy.trial.command import TrialError
+from deploy.trial.line import check_free
 from deploy.trial.processes import free_ports
 from tests.support.processes import family
 
@@ -232,7 +233,7 @@ def test_a_port_that_this_user_may_not_use_is_not_called_taken(monkeypatch):
 
     monkeypatch.setattr("socket.socket.bind", refuse)
     with pytest.raises(TrialError, match="port 80 may not be used by this user"):
-        check_free(80)
+        check_free(80, "--desk-port")
 
 
 def test_fresh_starts_over(state):
