@@ -165,7 +165,7 @@ def _carry(folder: TrialFolder) -> None:
     carrier: courier.Courier = courier.AtTheHost(folder)
     if told.network_of(_running_facts(folder)) is not None:
         carrier = courier.ThroughTor(folder)
-        told.progress("Carrying through Tor (some minutes) ...")
+        told.progress("Carrying through Tor (a minute or two) ...")
     carried = courier.carry(folder, carrier)
     for said in carried.said:
         click.echo(said)

@@ -55,12 +55,13 @@ def browse(url: str, socks_port: int) -> None:
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in preferences.items()]
         (Path(profile) / "user.js").write_text("".join(lines), "utf-8")
         command = [program, "--no-remote", "--new-instance", "--profile", profile, url]
-        end_with_us = partial(processes.end_with_parent, os.getpid())
         firefox = subprocess.Popen(  # noqa: S603 - the system's browser
             command,
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # it tells developers much, a person nothing
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=end_with_us,  # noqa: PLW1509 - it calls the kernel, takes no lock
+            preexec_fn=partial(processes.end_with_parent, os.getpid()),  # noqa: PLW1509 - it calls the kernel, takes no lock
         )
         try:
             code = firefox.wait()

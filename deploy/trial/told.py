@@ -11,10 +11,10 @@ from deploy.trial.way import Network
 
 Say = Callable[[str], None]
 
-_RUNNING: Final = {
-    None: "Luwte is running on this machine",
-    Network.PRIVATE: "Luwte is running on this machine, in a Tor network of its own",
-    Network.PUBLIC: "Luwte is running on this machine, in the public Tor network",
+_WHERE: Final = {
+    None: "",
+    Network.PRIVATE: ", in a Tor network of its own",
+    Network.PUBLIC: ", in the public Tor network",
 }
 
 
@@ -33,12 +33,12 @@ def warn_of_public(folder: TrialFolder) -> None:
 def show(facts: Mapping[str, Any], folder: TrialFolder, *, already: bool = False) -> None:
     """How to reach what runs."""
     network = network_of(facts)
-    click.echo(f"{_RUNNING[network]}{' already' if already else ''}.")
+    click.echo(f"Luwte is running on this machine{' already' if already else ''}{_WHERE[network]}.")
     click.echo(f"  As a source:   {facts['source_url']}")
     if network is Network.PRIVATE:
-        _beside(f"{shlex.join(folder.browser_command)}   (opens it in Firefox)")
-        _beside(f"or any browser with the SOCKS v5 proxy 127.0.0.1:{facts['socks_port']}, for names, too.")
-        _beside("Tor Browser cannot open it: it knows the public network alone.")
+        _beside(f"{shlex.join(folder.browser_command)}   (opens it in Firefox),")
+        _beside(f"or any browser with the SOCKS v5 proxy 127.0.0.1:{facts['socks_port']}, for names, too")
+        _beside("(Tor Browser cannot: it knows the public network alone)")
     elif network is Network.PUBLIC:
         _beside("(in Tor Browser, on any machine)")
     click.echo(f"  As a handler:  {facts['desk_login_url']}")
@@ -47,8 +47,8 @@ def show(facts: Mapping[str, Any], folder: TrialFolder, *, already: bool = False
     link = link if folder.link.exists() else "used already; Ctrl-C where it runs and start again for a new one"
     _beside(f"({link})")
     click.echo(f"  Passphrase:    {facts['passphrase']}")
-    through = "both ways, through Tor: some minutes" if network else "both ways"
-    click.echo(f"  As a courier:  {shlex.join(folder.carry_command)}   (carries bundles {through})")
+    through = ", through Tor" if network else ""
+    click.echo(f"  As a courier:  {shlex.join(folder.carry_command)}   (carries bundles both ways{through})")
 
 
 def network_of(facts: Mapping[str, Any]) -> Network | None:

@@ -26,8 +26,8 @@ def start(state, *more, ports=None):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/")
 
 
-def facts_of(process, state):
-    end = time.monotonic() + 120
+def facts_of(process, state, seconds=120):
+    end = time.monotonic() + seconds
     while not (state / "try.json").exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
