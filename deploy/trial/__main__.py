@@ -142,13 +142,14 @@ def _serve(folder: TrialFolder, running: RunningLine, *, walk: bool) -> None:
         "desk_state": str(folder.desk),
         "pids": running.pids,
     }
-    folder.write_facts(facts)
     if walk:
+        folder.write_facts(facts)
         steps = walkthrough.walk(folder, running, click.echo)
         click.echo(f"walkthrough: {steps} steps passed")
         return
     told.show(facts, folder)
     click.echo("Ctrl-C ends it.")
+    folder.write_facts(facts)  # last: who waits for the file and then ends this has all that it says
     running.wait()
 
 
