@@ -1,32 +1,82 @@
 """The command behind `deploy/try`."""
 
-import shlex
 import signal
 import sys
 import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
-from deploy.trial import line, walkthrough
+from deploy.onion.errors import OnionError
+from deploy.trial import courier, firefox, line, told, walkthrough
+from deploy.trial.command import TrialError
 from deploy.trial.folder import FolderTakenError, TrialFolder, default_root
-from deploy.trial.line import HANDLER, RunningLine, TrialError
+from deploy.trial.line import HANDLER, RunningLine
 from deploy.trial.processes import free_ports
+from deploy.trial.tor_process import TorError
+from deploy.trial.way import Direct, Network, Onion, Way
 from store.files import LockedError, exclusively
+
+_SOURCE_PORT: Final = 8080
+_SOCKS_PORT: Final = 8082
+_PORT: Final = click.IntRange(1, 65535)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """How a trial is to run. `port` is what sources come by: the host's own port, or with a network that of SOCKS."""
+
+    network: Network | None
+    port: int
+    desk_port: int
+
+    def way(self, folder: TrialFolder) -> Way:
+        if self.network is None:
+            return Direct(folder, self.port)
+        return Onion(folder, self.network, self.port, told.progress)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--state", type=click.Path(path_type=Path, file_okay=False), help="Default: luwte-try in your data folder."
 )
-@click.option("--source-port", default=8080, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--desk-port", default=8081, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--onion",
+    is_flag=False,
+    flag_value=Network.PRIVATE.value,
+    type=click.Choice([network.value for network in Network]),
+    help="Through Tor, with the whole intake host. 'private' (meant when nothing follows) is a Tor network on this machine "
+    "alone; with 'public' the whole world can reach the trial.",
+)
+@click.option("--source-port", type=_PORT, help=f"Without --onion: the source interface's. Default: {_SOURCE_PORT}.")
+@click.option("--socks-port", type=_PORT, help=f"With --onion: for a browser to come through. Default: {_SOCKS_PORT}.")
+@click.option("--desk-port", default=8081, show_default=True, type=_PORT)
 @click.option("--fresh", is_flag=True, help="Start over: forget everything of the last trial.")
 @click.option("--walkthrough", "walk", is_flag=True, help="Drive the whole road without a person, then end.")
 @click.option("--carry", is_flag=True, help="Carry bundles both ways, as a courier would, then end.")
-def main(state: Path | None, source_port: int, desk_port: int, fresh: bool, walk: bool, carry: bool) -> None:
+@click.option(
+    "--browser", is_flag=True, help="Open the onion of a running trial in Firefox, with a profile of its own."
+)
+def main(
+    state: Path | None,
+    onion: str | None,
+    source_port: int | None,
+    socks_port: int | None,
+    desk_port: int,
+    fresh: bool,
+    walk: bool,
+    carry: bool,
+    browser: bool,
+) -> None:
     """Start a complete line on this machine: source interface, desk, paired keys, one handler. Ctrl-C ends it."""
+    if onion is None and socks_port is not None:
+        raise click.UsageError("--socks-port has no meaning without --onion")
+    if onion is not None and source_port is not None:
+        raise click.UsageError("--source-port has no meaning with --onion")
+    port = (source_port or _SOURCE_PORT) if onion is None else (socks_port or _SOCKS_PORT)
+    wanted = _Wanted(Network(onion) if onion else None, port, desk_port)
     # Also where Ctrl-C is ignored by inheritance: a shell script starts what it puts in the background so.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminated)
@@ -34,9 +84,11 @@ def main(state: Path | None, source_port: int, desk_port: int, fresh: bool, walk
     try:
         if carry:
             _carry(folder)
+        elif browser:
+            _browse(folder)
         else:
-            _run(folder, source_port, desk_port, fresh=fresh, walk=walk)
-    except (TrialError, FolderTakenError, walkthrough.StepError) as error:
+            _run(folder, wanted, fresh=fresh, walk=walk)
+    except (TrialError, FolderTakenError, walkthrough.StepError, TorError, OnionError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
     except OSError as error:
@@ -57,29 +109,31 @@ def _terminated(*_: object) -> NoReturn:
     raise TerminatedError
 
 
-def _run(folder: TrialFolder, source_port: int, desk_port: int, *, fresh: bool, walk: bool) -> None:
+def _run(folder: TrialFolder, wanted: _Wanted, *, fresh: bool, walk: bool) -> None:
     folder.prepare()
     try:
         with exclusively(folder.lock):
             if fresh:
                 folder.clear()
+            if wanted.network is Network.PUBLIC:
+                told.warn_of_public(folder)
             if not folder.ready.exists():
-                click.echo("Making keys (once, some seconds) ...", err=True)
+                told.progress("Making keys (once, some seconds) ...")
             line.set_up(folder)
-            with RunningLine(folder, source_port, desk_port) as running:
+            with RunningLine(folder, wanted.way(folder), wanted.desk_port) as running:
                 _serve(folder, running, walk=walk)
     except LockedError:
         if walk:
-            _walk_apart()
+            _walk_apart(wanted)
         elif fresh:
             raise TrialError("a trial is running in this folder: end it first (Ctrl-C where it runs)") from None
         else:
-            _show_running(folder)
+            _show_running(folder, wanted.network)
 
 
 def _serve(folder: TrialFolder, running: RunningLine, *, walk: bool) -> None:
     facts = {
-        "source_url": running.source_url,
+        **running.source_facts,
         "desk_url": running.desk_url,
         "desk_login_url": running.desk_link,
         "handler": HANDLER,
@@ -88,27 +142,32 @@ def _serve(folder: TrialFolder, running: RunningLine, *, walk: bool) -> None:
         "desk_state": str(folder.desk),
         "pids": running.pids,
     }
-    folder.write_facts(facts)
     if walk:
+        folder.write_facts(facts)
         steps = walkthrough.walk(folder, running, click.echo)
         click.echo(f"walkthrough: {steps} steps passed")
         return
-    _show(facts, folder, "Luwte is running on this machine.")
+    told.show(facts, folder)
     click.echo("Ctrl-C ends it.")
+    folder.write_facts(facts)  # last: who waits for the file and then ends this has all that it says
     running.wait()
 
 
-def _walk_apart() -> None:
+def _walk_apart(wanted: _Wanted) -> None:
     """A line is running in the folder: walk beside it, in a folder that goes afterwards."""
     with tempfile.TemporaryDirectory(prefix="luwte-walk-") as root:
-        source_port, desk_port = free_ports(2)
-        _run(TrialFolder(Path(root)), source_port, desk_port, fresh=False, walk=True)
+        port, desk_port = free_ports(2)
+        _run(TrialFolder(Path(root)), replace(wanted, port=port, desk_port=desk_port), fresh=False, walk=True)
 
 
 def _carry(folder: TrialFolder) -> None:
     if not folder.ready.exists():
         raise TrialError(f"there is nothing to carry yet in {folder.root}: start deploy/try first")
-    carried = line.carry(folder)
+    carrier: courier.Courier = courier.AtTheHost(folder)
+    if told.network_of(_running_facts(folder)) is not None:
+        carrier = courier.ThroughTor(folder)
+        told.progress("Carrying through Tor (a minute or two) ...")
+    carried = courier.carry(folder, carrier)
     for said in carried.said:
         click.echo(said)
     for failed in carried.failed:
@@ -117,23 +176,31 @@ def _carry(folder: TrialFolder) -> None:
         sys.exit(1)
 
 
-def _show_running(folder: TrialFolder) -> None:
+def _browse(folder: TrialFolder) -> None:
+    facts = _running_facts(folder)
+    if told.network_of(facts) is None:
+        raise TrialError(f"no trial with --onion is running in {folder.root}: start one first")
+    firefox.browse(facts["source_url"], facts["socks_port"])
+
+
+def _running_facts(folder: TrialFolder) -> dict[str, Any]:
+    """Of the trial that runs in this folder at this moment; empty when none does. A killed one leaves its facts behind."""
+    if not folder.lock.exists():
+        return {}
+    try:
+        with exclusively(folder.lock):
+            return {}
+    except LockedError:
+        return folder.read_facts()
+
+
+def _show_running(folder: TrialFolder, wanted: Network | None) -> None:
     facts = folder.read_facts()
     if not facts:
         raise TrialError("a trial is starting or ending in this folder: try again in a few seconds")
-    _show(facts, folder, "Luwte is running on this machine already.")
-
-
-def _show(facts: dict[str, Any], folder: TrialFolder, first: str) -> None:
-    # The desk removes the file when the link is used.
-    link = "this link works once, in the browser that opens it first"
-    link = link if folder.link.exists() else "used already; Ctrl-C where it runs and start again for a new one"
-    click.echo(first)
-    click.echo(f"  As a source:   {facts['source_url']}")
-    click.echo(f"  As a handler:  {facts['desk_login_url']}")
-    click.echo(f"                 ({link})")
-    click.echo(f"  Passphrase:    {facts['passphrase']}")
-    click.echo(f"  As a courier:  {shlex.join(folder.carry_command)}   (carries bundles both ways)")
+    told.show(facts, folder, already=True)
+    if wanted is not None and wanted is not told.network_of(facts):
+        raise TrialError(f"it does not run as --onion {wanted} asks: end it first (Ctrl-C where it runs)")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,24 @@
 """A person's browser without a screen: loads pages, reads their real forms, fills them in and sends them.
 
-Standard library only, loopback only. Keeps cookies as a browser would for one host, follows redirects to pages, and streams
-files of any size in multipart/form-data without holding them.
+It reaches this machine alone, and onions through a tor's SOCKS port on it. Keeps cookies as a browser would for one
+host, follows redirects to pages, and streams files of any size in multipart/form-data without holding them.
 """
 
 import http.client
 import secrets
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.cookies import SimpleCookie
+from typing import Final
 from urllib.parse import urlencode, urlsplit
 
+from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError, ProxyType
+from python_socks.sync import Proxy
+
 _PIECE = 1 << 20
+_ONION_PORT: Final = 80
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,23 @@ class Page:
 
 
 class Browser:
-    """One browser with its cookies, for one loopback address."""
+    """One browser with its cookies, for one loopback address, or for one onion through a SOCKS port of 127.0.0.1.
 
-    def __init__(self, url: str, *, timeout: float = 120) -> None:
+    OSError or HTTPException when an answer cannot be had.
+    """
+
+    def __init__(self, url: str, socks_port: int | None = None, *, timeout: float = 180) -> None:
         parts = urlsplit(url)
-        if parts.hostname not in ("127.0.0.1", "::1", "localhost") or parts.port is None:
-            raise ValueError("loopback only")
-        self._host, self._port, self._timeout = parts.hostname, parts.port, timeout
+        self._host, self._timeout, self._socks_port = parts.hostname or "", timeout, socks_port
+        if socks_port is None:
+            if self._host not in ("127.0.0.1", "::1", "localhost") or parts.port is None:
+                raise ValueError("loopback only")
+            self._port = parts.port
+        else:
+            if not self._host.endswith(".onion") or parts.port is not None:
+                raise ValueError("onions only")
+            self._port = _ONION_PORT
+        self._origin = f"{parts.scheme}://{parts.netloc}"
         self.cookies: dict[str, str] = {}
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Page:
@@ -102,7 +118,7 @@ class Browser:
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         if method == "POST":
-            headers.setdefault("Origin", f"http://{self._host}:{self._port}")
+            headers.setdefault("Origin", self._origin)
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
@@ -112,6 +128,8 @@ class Browser:
         return self._understand(path, response, data)
 
     def _connection(self) -> http.client.HTTPConnection:
+        if self._socks_port is not None:
+            return _OnionConnection(self._host, self._socks_port, self._timeout)
         return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout, blocksize=_PIECE)
 
     def _understand(self, path: str, response: http.client.HTTPResponse, data: bytes) -> Page:
@@ -131,6 +149,20 @@ class Browser:
                 self.cookies.pop(name, None)
             else:
                 self.cookies[name] = morsel.value
+
+
+class _OnionConnection(http.client.HTTPConnection):
+    def __init__(self, onion: str, socks_port: int, timeout: float) -> None:
+        super().__init__(onion, _ONION_PORT, timeout=timeout, blocksize=_PIECE)
+        self._socks_port = socks_port
+
+    def connect(self) -> None:
+        proxy = Proxy(ProxyType.SOCKS5, "127.0.0.1", self._socks_port, rdns=True)  # tor alone knows the name
+        try:
+            self.sock: socket.socket = proxy.connect(self.host, self.port, timeout=self.timeout)
+        except (ProxyError, ProxyConnectionError, ProxyTimeoutError) as error:
+            raise ConnectionError(f"{self.host} cannot be reached: {error}") from error
+        self.sock.settimeout(self.timeout)
 
 
 def multipart(fields: Mapping[str, str], files: Sequence[tuple[str, Upload]]) -> tuple[str, int, Iterator[bytes]]:

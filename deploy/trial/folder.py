@@ -30,8 +30,16 @@ class TrialFolder:
     @property
     def carry_command(self) -> tuple[str, ...]:
         """What is typed to carry bundles of this trial."""
+        return self._command("--carry")
+
+    @property
+    def browser_command(self) -> tuple[str, ...]:
+        """What is typed to open this trial's onion."""
+        return self._command("--browser")
+
+    def _command(self, option: str) -> tuple[str, ...]:
         state = () if self.root == default_root().absolute() else ("--state", str(self.root))
-        return ("deploy/try", *state, "--carry")
+        return ("deploy/try", *state, option)
 
     @property
     def desk(self) -> Path:
@@ -40,6 +48,21 @@ class TrialFolder:
     @property
     def intake(self) -> Path:
         return self.root / "intake"
+
+    @property
+    def courier(self) -> Path:
+        """What stands for the courier's laptop."""
+        return self.root / "courier"
+
+    @property
+    def torrc_lines(self) -> Path:
+        """What makes a tor one of the trial's network; empty for the public one."""
+        return self.root / "torrc-lines"
+
+    @property
+    def tors(self) -> Path:
+        """The private network and the tor for browsers, while they run."""
+        return self.root / "tor"
 
     @property
     def stick(self) -> Path:
@@ -83,9 +106,9 @@ class TrialFolder:
     def clear(self) -> None:
         """Remove everything that a trial made, and nothing else."""
         self.ready.unlink(missing_ok=True)
-        for path in (self.desk, self.intake, self.stick, self.saved):
+        for path in (self.desk, self.intake, self.courier, self.tors, self.stick, self.saved):
             shutil.rmtree(path, ignore_errors=True)
-        for path in (self.passphrase, self.link, self.facts):
+        for path in (self.passphrase, self.link, self.facts, self.torrc_lines):
             path.unlink(missing_ok=True)
 
 

@@ -103,6 +103,11 @@ class TorNetwork:
     def __exit__(self, *_: object) -> None:
         self._end()
 
+    def check(self) -> None:
+        """TorError with its last messages when a node has ended by itself."""
+        for node in self._nodes:
+            node.check()
+
     def client(self, name: str, *lines: str) -> TorClient:
         """A further tor that has joined the network, with these lines added to its torrc; an onion service, for one.
 
@@ -149,8 +154,7 @@ class TorNetwork:
     def _await_consensus(self, end: float) -> None:
         """Until every node knows every node: all are caches, and a client whose cache lacks a node waits long."""
         while (known := min(map(_known_nodes, self._nodes))) < len(self._nodes):
-            for node in self._nodes:
-                node.check()
+            self.check()
             if time.monotonic() > end:
                 words = "\n".join(f"{node.name}:\n{node.last_words()}" for node in self._nodes)
                 raise TorError(f"after {_START_SECONDS} seconds only {known} of {len(self._nodes)} tors agree\n{words}")

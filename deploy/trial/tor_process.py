@@ -17,6 +17,9 @@ ControlSocket {control}
 ShutdownWaitLength 0
 DisableDebuggerAttachment 0
 """
+_CONTROL: Final = "control"
+# Any program of this machine can use the port: it leads to onions, and nowhere else in the network.
+_ONIONS_ONLY: Final = "127.0.0.1:{port} ExtendedErrors OnionTrafficOnly"
 _LONGEST_SOCKET_PATH: Final = 107  # bytes: sun_path of unix(7), without the zero at its end
 _LAST_LINES: Final = 10
 _SYSTEM_PATH: Final = "/usr/sbin:/usr/bin"  # where the package puts its programs; a user's PATH may lack the first
@@ -38,10 +41,10 @@ class TorProcess:
 
     def __init__(self, folder: Path, torrc: str) -> None:
         self.folder, self.name = folder, folder.name
-        self.control = folder / "control"
-        if len(bytes(self.control)) > _LONGEST_SOCKET_PATH:
+        self.control = folder / _CONTROL
+        if not _is_short(self.control):
             raise TorError(f"{self.control} is too long for a socket: choose a folder with a shorter path")
-        if any(character.isspace() or character in '"\\#' for character in str(folder)):
+        if not _is_plain(folder):
             raise TorError(f"{folder}: tor's configuration cannot name this folder: choose one without blanks")
         for private in (folder, folder / "data"):
             private.mkdir(mode=0o700)
@@ -107,7 +110,12 @@ class TorClient(TorProcess):
 
     def __init__(self, folder: Path, socks_port: int, torrc: str) -> None:
         self.socks_port = socks_port
-        super().__init__(folder, f"ClientOnly 1\nSocksPort 127.0.0.1:{socks_port} ExtendedErrors\n{torrc}")
+        super().__init__(folder, f"ClientOnly 1\nSocksPort {_ONIONS_ONLY.format(port=socks_port)}\n{torrc}")
+
+
+def socket_fits(folder: Path) -> bool:
+    """Whether a tor can have this folder."""
+    return _is_short(folder / _CONTROL) and _is_plain(folder)
 
 
 def tool(name: str) -> str:
@@ -116,6 +124,15 @@ def tool(name: str) -> str:
     if found is None:
         raise TorMissingError(f"{name} is not installed: install Debian's package 'tor' (sudo apt-get install tor)")
     return found
+
+
+def _is_short(path: Path) -> bool:
+    return len(bytes(path)) <= _LONGEST_SOCKET_PATH
+
+
+def _is_plain(path: Path) -> bool:
+    """Its torrc names it without quoting."""
+    return not any(character.isspace() or character in '"\\#' for character in str(path))
 
 
 def _lines(path: Path) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from deploy.trial import line
 from deploy.trial.browser import Browser, Page, Upload
 from deploy.trial.folder import TrialFolder
 from deploy.trial.line import RunningLine
@@ -58,7 +57,7 @@ def walk(folder: TrialFolder, running: RunningLine, say: Callable[[str], None]) 
 class _Walk:
     def __init__(self, folder: TrialFolder, running: RunningLine, say: Callable[[str], None]) -> None:
         self._folder, self._running, self._say = folder, running, say
-        self._source = Browser(running.source_url)
+        self._source = running.source_browser()
         self._desk = Browser(running.desk_url)
         self._codename = ""
         self._steps = 0
@@ -103,7 +102,7 @@ class _Walk:
         _expect("Your message arrived" in page.text and "3 files arrived whole" in page.text, "it did not all arrive")
 
     def _log_in(self) -> Page:
-        self._source = Browser(self._running.source_url)
+        self._source = self._running.source_browser()
         page = self._source.get("/login")
         return self._source.submit(page, page.form(having="codename"), {"codename": self._codename.upper()})
 
@@ -113,8 +112,8 @@ class _Walk:
         _expect(MESSAGE.splitlines()[0] not in page.text, "the mailbox shows what was sent")
 
     def _collect(self) -> None:
-        said = line.command("luwte-intake", "collect", "--state", self._folder.intake, "--to", self._folder.stick)
-        _expect("4 sealed objects" in said, said)
+        said = self._running.courier.collect()
+        _expect(any(self._folder.stick.glob("luwte-collect-*.age")), said)
 
     def _unlock(self) -> None:
         page = self._desk.get(self._running.desk_link.removeprefix(self._running.desk_url))
@@ -165,7 +164,7 @@ class _Walk:
         page = self._desk.submit(page, page.form(action=f"{self._carry}/export"))
         _expect(page.status == 200, page.text)
         for path in sorted(self._folder.stick.glob("luwte-dispatch-*.age")):
-            line.command("luwte-intake", "deliver", "--state", self._folder.intake, path)
+            self._running.courier.deliver(path)
             path.unlink()
 
     def _read_answer(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 from deploy.trial.folder import TrialFolder
 from deploy.trial.line import RunningLine, set_up
 from deploy.trial.processes import free_ports
+from deploy.trial.way import Direct
 
 PROGRAM = """
 import ctypes, os, resource
@@ -33,7 +34,8 @@ def test_the_servers_keep_theirs(tmp_path: Path) -> None:
     place = TrialFolder(tmp_path / "trial")
     place.root.mkdir()
     set_up(place)
-    with RunningLine(place, *free_ports(2)) as line:
+    source_port, desk_port = free_ports(2)
+    with RunningLine(place, Direct(place, source_port), desk_port) as line:
         for pid in line.pids.values():
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
             for one in (pid, *map(int, children)):

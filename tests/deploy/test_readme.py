@@ -1,6 +1,7 @@
 """The README's session happens as it is printed there, and what it points to exists."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from deploy.trial.processes import free_ports
 from tests.deploy.test_trial import end, facts_of, start
+from tests.deploy.test_trial_onion import ONION_SECONDS, start_onion
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -25,8 +27,13 @@ def session() -> dict[str, list[str]]:
     return commands
 
 
-def test_the_session_has_the_two_commands():
-    assert list(session()) == ["deploy/try --walkthrough", "deploy/try", "deploy/test -k bundle"]
+def test_the_session_has_these_commands():
+    assert list(session()) == [
+        "deploy/try --walkthrough",
+        "deploy/try",
+        "deploy/try --onion",
+        "deploy/test -k bundle",
+    ]
 
 
 def test_the_walkthrough_prints_what_the_readme_shows(tmp_path):
@@ -41,18 +48,34 @@ def test_the_walkthrough_prints_what_the_readme_shows(tmp_path):
 
 
 def test_a_started_line_says_what_the_readme_shows(tmp_path):
-    state, ports = tmp_path / "state", free_ports(2)
-    process = start(state, ports=ports)
+    state, (source, desk) = tmp_path / "state", free_ports(2)
+    process = start(state, ports=(source, desk))
     facts = facts_of(process, state)
     out, _ = end(process)
 
-    shown = "\n".join(session()["deploy/try"]).replace("^C", "")  # the terminal shows this, not the program
-    for example, fact in (("8080", str(ports[0])), ("8081", str(ports[1]))):
-        shown = shown.replace(f"127.0.0.1:{example}", f"127.0.0.1:{fact}")
-    shown = re.sub(r"(?<=/open/)\S+", facts["desk_login_url"].rsplit("/", 1)[1], shown)
-    shown = re.sub(r"(?<=Passphrase:    ).*", facts["passphrase"], shown)
-    shown = shown.replace("deploy/try --carry", f"deploy/try --state {state} --carry")
-    assert out.splitlines() == shown.splitlines()
+    assert out.splitlines() == shown("deploy/try", {"8080": source, "8081": desk}, facts, state)
+
+
+@pytest.mark.skipif(shutil.which("tor-gencert") is None, reason="Debian's package 'tor' is not installed")
+@pytest.mark.timeout(600)
+def test_a_line_with_an_onion_says_what_the_readme_shows(tmp_path):
+    state, (socks, desk) = tmp_path / "state", free_ports(2)
+    process = start_onion(state, ports=(socks, desk))
+    facts = facts_of(process, state, ONION_SECONDS)
+    out, _ = end(process)
+
+    assert out.splitlines() == shown("deploy/try --onion", {"8082": socks, "8081": desk}, facts, state)
+
+
+def shown(command, ports, facts, state):
+    """What the README shows below a command, with the ports, the folder and what is random put in as they are here."""
+    text = "\n".join(session()[command]).replace("^C", "")  # the terminal shows this, not the program
+    for example, port in ports.items():
+        text = text.replace(f"127.0.0.1:{example}", f"127.0.0.1:{port}")
+    text = re.sub(r"http://\w+\.onion", facts["source_url"], text)
+    text = re.sub(r"(?<=/open/)\S+", facts["desk_login_url"].rsplit("/", 1)[1], text)
+    text = re.sub(r"(?<=Passphrase:    ).*", facts["passphrase"], text)
+    return text.replace("deploy/try --", f"deploy/try --state {state} --").splitlines()
 
 
 def test_the_tests_that_the_readme_chooses_are_found():

@@ -35,11 +35,15 @@ pretended() {
 """
 
 
+def program(folder, name, text):
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    (folder / name).chmod(0o755)
+
+
 def run(checkout, script, apt_get="exit 99"):
     programs = checkout / "bin"
-    programs.mkdir(exist_ok=True)
-    (programs / "apt-get").write_text(f"#!/bin/sh\n{apt_get}\n")
-    (programs / "apt-get").chmod(0o755)
+    program(programs, "apt-get", f"#!/bin/sh\n{apt_get}\n")
     command = ["sh", "-c", PRETEND + script, checkout / "deploy/test"]
     path = {"PATH": f"{programs}:{os.environ['PATH']}"}
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=os.environ | path)
@@ -145,3 +149,39 @@ def test_what_the_installer_says_is_shown_only_when_it_fails(checkout):
 
     assert "unpacking" not in said.stdout + said.stderr
     assert "no such mirror" in failed.stderr
+
+
+@pytest.fixture
+def without_tor(tmp_path):
+    """What the set-up itself calls, and neither tor nor a browser: a PATH."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "dirname", "cat", "sha256sum", "mktemp", "rm"):
+        (programs / name).symlink_to(shutil.which(name))
+    program(programs, "apt-get", f'#!/bin/sh\necho "$@" >>{tmp_path}/apt\n')
+    return programs
+
+
+@pytest.mark.parametrize(
+    ("option", "package"),
+    [("--onion", "tor"), ("--onion=public", "tor"), ("--browser", "firefox-esr")],
+)
+def test_a_trial_installs_what_its_options_need_or_names_it(option, package, without_tor, tmp_path):
+    """`deploy/try` itself, up to its help: nothing is started."""
+    program(without_tor, "id", "#!/bin/sh\necho 1000\n")
+    told = trial(without_tor, option)
+    plain = trial(without_tor)
+    program(without_tor, "id", "#!/bin/sh\necho 0\n")
+    installed = trial(without_tor, option)
+
+    assert (told.returncode, told.stderr.splitlines()[-1]) == (1, f"    sudo apt-get install {package}")
+    assert plain.returncode == 0, plain.stderr
+    assert installed.returncode == 0, installed.stderr
+    assert [line.split()[-1] for line in (tmp_path / "apt").read_text().splitlines()] == ["update", package]
+
+
+def trial(programs, *options):
+    command = [ROOT / "deploy/try", *options, "--help"]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PATH": str(programs)}
+    )

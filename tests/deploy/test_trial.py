@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from deploy.trial.browser import Browser
-from deploy.trial.line import TrialError, check_free
+from deploy.trial.command import TrialError
+from deploy.trial.line import check_free
 from deploy.trial.processes import free_ports
 from tests.support.processes import family
 
@@ -25,8 +26,8 @@ def start(state, *more, ports=None):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/")
 
 
-def facts_of(process, state):
-    end = time.monotonic() + 120
+def facts_of(process, state, seconds=120):
+    end = time.monotonic() + seconds
     while not (state / "try.json").exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
@@ -232,7 +233,7 @@ def test_a_port_that_this_user_may_not_use_is_not_called_taken(monkeypatch):
 
     monkeypatch.setattr("socket.socket.bind", refuse)
     with pytest.raises(TrialError, match="port 80 may not be used by this user"):
-        check_free(80)
+        check_free(80, "--desk-port")
 
 
 def test_fresh_starts_over(state):
