@@ -36,7 +36,9 @@ def examine_packaged(publisher: Publisher, places: OnionPlaces, packaged: Packag
 def _source_address(folder: Path, given: str | None) -> str:
     read = keys.known_address(folder)
     if read and given and read != given:
-        raise MismatchError(f"intake.toml says that the source onion is {given}, and tor says {read}: correct intake.toml")
+        raise MismatchError(
+            f"intake.toml says that the source onion is {given}, and tor says {read}: correct intake.toml"
+        )
     if (address := read or given) is None:
         raise OnionError(
             f"the source onion's address cannot be read from {folder / 'hostname'}: add this user to tor's group, "

@@ -42,9 +42,7 @@ def parse_tor(table: Any) -> TorSettings:
     sockets = table.get("sockets")
     if sockets is not None and not (isinstance(sockets, str) and sockets.startswith("/")):
         raise ValueError("[tor] sockets must be a folder's whole path, such as /run/luwte")
-    packaged = Packaged(
-        _control(table.get("control", "/run/tor/control")), _onion(table.get("source_onion"))
-    )
+    packaged = Packaged(_control(table.get("control", "/run/tor/control")), _onion(table.get("source_onion")))
     return TorSettings(packaged, Path(sockets) if sockets else None)
 
 
