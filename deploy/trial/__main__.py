@@ -18,6 +18,7 @@ from deploy.trial.processes import free_ports
 from deploy.trial.tor_process import TorError
 from deploy.trial.way import Direct, Network, Onion, Way
 from store.files import LockedError, exclusively
+from store.intake.errors import SetupError
 
 _SOURCE_PORT: Final = 8080
 _SOCKS_PORT: Final = 8082
@@ -88,7 +89,7 @@ def main(
             _browse(folder)
         else:
             _run(folder, wanted, fresh=fresh, walk=walk)
-    except (TrialError, FolderTakenError, walkthrough.StepError, TorError, OnionError) as error:
+    except (TrialError, FolderTakenError, walkthrough.StepError, TorError, OnionError, SetupError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
     except OSError as error:
@@ -113,6 +114,7 @@ def _run(folder: TrialFolder, wanted: _Wanted, *, fresh: bool, walk: bool) -> No
     folder.prepare()
     try:
         with exclusively(folder.lock):
+            folder.facts.unlink(missing_ok=True)  # a killed trial leaves them, and with Tor a start takes a minute
             if fresh:
                 folder.clear()
             if wanted.network is Network.PUBLIC:
@@ -184,20 +186,24 @@ def _browse(folder: TrialFolder) -> None:
 
 
 def _running_facts(folder: TrialFolder) -> dict[str, Any]:
-    """Of the trial that runs in this folder at this moment; empty when none does. A killed one leaves its facts behind."""
+    """Of the trial that runs in this folder; empty when none does. TrialError while one starts or ends."""
     if not folder.lock.exists():
         return {}
     try:
         with exclusively(folder.lock):
-            return {}
+            return {}  # what a killed one left says nothing
     except LockedError:
-        return folder.read_facts()
+        return _facts(folder)
+
+
+def _facts(folder: TrialFolder) -> dict[str, Any]:
+    if facts := folder.read_facts():
+        return facts
+    raise TrialError("a trial is starting or ending in this folder: try again in a minute")
 
 
 def _show_running(folder: TrialFolder, wanted: Network | None) -> None:
-    facts = folder.read_facts()
-    if not facts:
-        raise TrialError("a trial is starting or ending in this folder: try again in a few seconds")
+    facts = _facts(folder)
     told.show(facts, folder, already=True)
     if wanted is not None and wanted is not told.network_of(facts):
         raise TrialError(f"it does not run as --onion {wanted} asks: end it first (Ctrl-C where it runs)")

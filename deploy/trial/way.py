@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
@@ -154,7 +155,7 @@ class Onion:
         while time.monotonic() < end:
             check()
             # Its descriptor may not have been published yet, and tor asks for it again only some time after it found none.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, HTTPException):
                 if Browser(self._url, self.port, timeout=_ASK_SECONDS).get("/").status == 200:
                     return
             time.sleep(0.5)

@@ -12,8 +12,10 @@ import pytest
 
 from deploy.trial.browser import Browser
 from deploy.trial.command import TrialError
+from deploy.trial.folder import TrialFolder
 from deploy.trial.line import check_free
 from deploy.trial.processes import free_ports
+from store.files import exclusively
 from tests.support.processes import family
 
 ROOT = Path(__file__).parents[2]
@@ -123,6 +125,19 @@ def test_started_twice_it_says_so_and_leaves_the_first_alone(state):
         end(process)
 
 
+@pytest.mark.parametrize("option", [[], ["--carry"], ["--browser"]])
+def test_while_a_trial_starts_nothing_is_done_beside_it(option, tmp_path):
+    folder = TrialFolder(tmp_path / "state")
+    folder.prepare()
+    with exclusively(folder.lock):
+        folder.ready.touch()
+        done = subprocess.run([TRY, "--state", folder.root, *option], capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "a trial is starting or ending in this folder: try again in a minute" in done.stderr
+    assert sorted(path.name for path in folder.root.iterdir()) == ["ready", "try.lock"]
+
+
 def test_a_link_that_was_used_is_told_so(state):
     process = start(state)
     facts = facts_of(process, state)
@@ -201,9 +216,15 @@ def test_a_killed_trial_leaves_nothing_running_and_starts_again_with_its_keys(st
     first = facts_of(process, state)
     pids = [pid for started in first["pids"].values() for pid in family(started)]
     end(process, signal.SIGKILL)
-    (state / "try.json").unlink()
 
     assert gone(pids)
+    assert (state / "try.json").exists()
+
+    failed = start(state, ports=(ports[0], ports[0]))
+    _, said = failed.communicate(timeout=60)
+
+    assert "--source-port and --desk-port must differ" in said
+    assert not (state / "try.json").exists(), "a start leaves what the killed trial said of itself"
 
     again = start(state, ports=ports)
     try:
