@@ -16,6 +16,12 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from source_interface import headers
 from source_interface.page import fill
 
+# It names its own icon, or a browser would ask for one: a second request.
+_PAGE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<title>-</title><link rel="icon" href="data:,"><style>{style}</style><main>{text}</main>'
+)
+
 
 class Refusal(Enum):
     """Why something is refused before it reaches the application: the status, and the page's words."""
@@ -99,8 +105,8 @@ class QuietInput:
 @cache
 def _head_and_body(why: Refusal) -> tuple[bytes, bytes]:
     status, text = why.value
-    style = "body{font-family:sans-serif}"
-    response = flask.Response(fill(f"<!doctype html><title>-</title><style>{style}</style>{text}"))
+    style = "body{font-family:sans-serif;max-width:40em;margin:1em auto;padding:0 1em}"
+    response = flask.Response(fill(_PAGE.format(style=style, text=text)))
     headers.secure(response, headers.content_security_policy(style))
     # A cookie as every page has one, under a name that nobody reads: a visit's own must outlive a garbled request.
     response.set_cookie("blank", "%s", httponly=True, samesite="Strict", path="/")
