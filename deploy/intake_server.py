@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from deploy.circuits import CircuitCloser
 from deploy.host_check import only_for
 from deploy.intake_config import load_configuration
 from deploy.intake_worker import ENDING, Entry, IntakeWorker
-from deploy.quiet import QuietInput, QuietLogger, refusal
+from deploy.quiet import QuietInput, QuietLogger, Refusal, refusal
 from source_interface import create_app
 from source_interface.budgets import CIRCUIT, Policy
 from store.files import exclusively
@@ -135,7 +136,11 @@ def serve(
         return IntakePlace.open(state, settings=configuration.settings, database_url=configuration.database_url)
 
     def make_app() -> Any:
-        return only_for(onion, create_app(open_place(), circuits=circuits, policy=policy or Policy()), refusal)
+        return only_for(
+            onion,
+            create_app(open_place(), circuits=circuits, policy=policy or Policy()),
+            partial(refusal, Refusal.NOT_DIRECT),
+        )
 
     first = open_place()
     try:

@@ -28,7 +28,7 @@ from deploy.arrival import Arrival, Sizes, Step
 from deploy.circuits import CircuitCloser
 from deploy.deadlines import Deadlines, TimedSocket
 from deploy.entrance import Admission, Circuits, LongRequests, Queue, Room
-from deploy.quiet import QuietResponse, refusal
+from deploy.quiet import QuietResponse, Refusal, refusal
 
 ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})  # a worker begins with these blocked
 _READ_BYTES: Final = 16 * 1024
@@ -119,7 +119,7 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
             return
         match step:
             case Step.REFUSE:
-                self._refuse(connection, 400)
+                self._refuse(connection, Refusal.UNREADABLE)
             case Step.BODY:
                 self._waiting.add(connection, time.monotonic())
             case Step.SERVE:
@@ -141,12 +141,12 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
             return True
         if admission is Admission.HOSTILE:
             closer.close(circuit)
-        self._refuse(connection, 503)
+        self._refuse(connection, Refusal.BUSY)
         return False
 
-    def _refuse(self, connection: Connection, status: int) -> None:
+    def _refuse(self, connection: Connection, why: Refusal) -> None:
         with suppress(OSError):
-            connection.sock.send(refusal(status))
+            connection.sock.send(refusal(why))
         self._waiting.remove(connection)
         self._see_off(connection)
 
@@ -186,7 +186,7 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
         now = time.monotonic()
         for connection in self._waiting.late(now) if self.alive else self._waiting.everybody():
             if connection.arrival.untrusted:
-                self._refuse(connection, 400)
+                self._refuse(connection, Refusal.UNREADABLE)
             else:
                 self._drop(connection)
         for connection in self._lingering.late(now):
@@ -212,7 +212,7 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
                 if taken:
                     self.handle_request(request, connection)
                 else:
-                    connection.sock.sendall(refusal(503))
+                    connection.sock.sendall(refusal(Refusal.BUSY))
         except (NoMoreData, StopIteration):
             pass  # the client went away
         except OSError as error:
@@ -227,7 +227,7 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
         if not isinstance(error, ParseException):
             self.log.exception("")
         with suppress(OSError):
-            client.sendall(refusal())
+            client.sendall(refusal(Refusal.UNREADABLE))
 
 
 def _is_all_there(request: Any) -> bool:

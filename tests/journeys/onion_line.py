@@ -1,11 +1,16 @@
-"""A line whose source pages are an onion of the private network. How the host is brought up stands in `serving` alone."""
+"""A line whose source pages are an onion of the private network, with a courier. How it is brought up stands in `serving` alone."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.courier_enrolment import Enrolment
+from deploy.onion.keys import kept_address
+from deploy.onion.places import OnionPlaces
 from deploy.trial.tor_network import TorNetwork
+from journalist_interface.courier.client import Client
+from journalist_interface.courier.keys import FOLDER, CourierKey
 from store.clock import SystemClock
 from store.desk.model import EntryKind
 from tests.support.road import Road, collect_bundles, dispatch_bundles
@@ -14,9 +19,11 @@ from tests.support.served_host import ServedHost
 
 @dataclass
 class OnionLine:
-    """The onion's name, and both places behind it."""
+    """The onions' names, both places behind them, and the folder that makes a tor the courier's."""
 
     onion: str
+    courier_onion: str
+    courier_keys: Path
     road: Road
     host: ServedHost
 
@@ -24,11 +31,14 @@ class OnionLine:
     def url(self) -> str:
         return f"http://{self.onion}"
 
-    def carry_in(self) -> None:
-        """Collect at the host, import at the desk."""
-        host = self.road.host()
-        host.collector.collect(self.road.stick)
-        host.close()
+    def carry_in(self, courier: Client | None = None) -> None:
+        """Collect at the host, or from afar when a courier is given; import at the desk."""
+        if courier:
+            courier.collect(self.road.stick)
+        else:
+            host = self.road.host()
+            host.collector.collect(self.road.stick)
+            host.close()
         with self.road.desk() as desk:
             for path in collect_bundles(self.road.stick):
                 desk.importing.import_bundle(path)
@@ -44,13 +54,13 @@ class OnionLine:
             ]
             desk.replies.reply(source, reply)
 
-    def carry_out(self) -> None:
-        """Export at the desk, deliver at the host."""
+    def carry_out(self, courier: Client | None = None) -> None:
+        """Export at the desk; deliver at the host, or from afar when a courier is given."""
         with self.road.desk() as desk:
             desk.exporting.export(self.road.stick)
         host = self.road.host()
         for path in dispatch_bundles(self.road.stick):
-            host.deliverer.deliver(path)
+            (courier or host.deliverer).deliver(path)
             path.unlink()
         host.close()
 
@@ -72,5 +82,11 @@ def serving(network: TorNetwork, folder: Path, before: Sequence[str | Path] = ()
     """A host as `luwte-intake serve` brings it up: with a tor of its own, which is of the network. `before` stands before the command."""
     road = Road(folder, SystemClock())
     (road.host_state / "intake.toml").write_text("[limits]\nfree_bytes_floor = 1\n")
+    places = OnionPlaces.of(road.host_state)
+    places.prepare()
+    courier_onion = kept_address(places.courier_onion)
+    key = CourierKey.generate(courier_onion)
+    key.save(folder / "laptop")
+    Enrolment(road.host_state).add("anna", key.enrolment)
     with ServedHost(road.host_state, before=before, torrc_lines=network.torrc_lines) as host:
-        yield OnionLine(host.await_source(), road, host)
+        yield OnionLine(host.await_source(), courier_onion, folder / "laptop" / FOLDER, road, host)

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -16,22 +17,51 @@ from source_interface.page import PAGE_BYTES
 from tests.journeys.conftest import OpenBrowser
 from tests.journeys.onion_line import OnionLine
 from tests.journeys.person import Person
-from tests.support.browser import NoPageError
+from tests.support.browser import WIDTHS, NoPageError, Received
 from tests.support.firefox import Firefox, Level
 from tests.support.processes import family
+from tests.support.served_host import await_gone, command_line
 from tests.support.through_tor import ask, connection
 
 MIB = 1 << 20
 ENOUGH_SECONDS = 120
 
 
+# What a site between may ask for: the Host header, and what it says of itself.
+BETWEEN = {
+    "/says-so": ("{onion}", "X-Tor2web: 1"),
+    "/names-the-visitor": ("{onion}", "X-Forwarded-For: 192.0.2.1"),
+    "/in-another-name": ("line.example",),
+}
+
+
+def crash_of_the_server(line: OnionLine) -> None:
+    times = line.host.said.count("source server ended by itself")
+    for pid in reversed(family(line.host.source_server())):
+        os.kill(pid, signal.SIGKILL)
+    line.host.await_said("source server ended by itself", times=times + 1)
+
+
+def crash_of_the_host(line: OnionLine) -> None:
+    """All at once, as when the power fails; then somebody starts it again."""
+    processes = {pid: command_line(pid) for pid in family(line.host.process.pid)}
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    line.host.await_exit()
+    await_gone(processes)
+    line.host.start()
+    line.host.await_source()
+
+
 @pytest.mark.timeout(600)
-def test_an_upload_that_a_crash_of_the_host_breaks_off_leaves_nothing_and_is_sent_again(
-    line: OnionLine, open_browser: OpenBrowser, tmp_path: Path
+@pytest.mark.parametrize("crash", [crash_of_the_server, crash_of_the_host])
+def test_an_upload_that_a_crash_breaks_off_leaves_nothing_and_is_sent_again(
+    crash: Callable[[OnionLine], None], line: OnionLine, open_browser: OpenBrowser, tmp_path: Path
 ) -> None:
     mark = os.urandom(4).hex()
     message, file = f"broken off {mark}", tmp_path / f"video-{mark}.bin"
-    file.write_bytes(os.urandom(50 * MIB))
+    file.write_bytes(os.urandom(32 * MIB))
     (tmp_path / "saved").mkdir()
     person = Person(open_browser("safest"), line.url)
     person.get_codename()
@@ -40,11 +70,9 @@ def test_an_upload_that_a_crash_of_the_host_breaks_off_leaves_nothing_and_is_sen
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(person.send, message, [file])
         wait_until(lambda: sending.done() or stored(line) - before > MIB)
-        for pid in reversed(family(line.host.source_server())):
-            os.kill(pid, signal.SIGKILL)
+        crash(line)
         with pytest.raises(NoPageError):
             sending.result(ENOUGH_SECONDS)
-    line.host.await_said("source server ended by itself")
     person.browser.received()
     eventually(lambda: person.browser.open(mailbox))
     person.browser.received()
@@ -57,32 +85,42 @@ def test_an_upload_that_a_crash_of_the_host_breaks_off_leaves_nothing_and_is_sen
 
 
 @pytest.mark.timeout(600)
-def test_a_host_whose_tor_was_killed_is_reached_again_in_the_same_visit(
+def test_a_host_without_its_tor_fails_plainly_and_the_same_visit_goes_on_with_the_next(
     line: OnionLine, open_browser: OpenBrowser
 ) -> None:
-    message = f"before the fault {os.urandom(4).hex()}"
     person = Person(open_browser("safest"), line.url)
     person.get_codename()
-    person.send(message)
-    slot = person.browser.attributes("input[name=slot]", "value")[0]
+    person.send(f"before the fault {os.urandom(4).hex()}")
+    mailbox = f"{line.url}/mailbox?slot={person.browser.attributes('input[name=slot]', 'value')[0]}"
     published = line.host.said.count("The source onion is reachable")
-    os.kill(line.host.tor(), signal.SIGKILL)
+    os.kill(line.host.process.pid, signal.SIGSTOP)  # so that tor stays away for as long as the browser tries
+    try:
+        os.kill(line.host.tor(), signal.SIGKILL)
+        with pytest.raises(NoPageError):
+            person.browser.open(mailbox)
+    finally:
+        os.kill(line.host.process.pid, signal.SIGCONT)
     line.host.await_source(times=published + 1)
+    person.browser.received()
 
-    eventually(lambda: person.browser.open(f"{line.url}/mailbox?slot={slot}"))
+    eventually(lambda: person.browser.open(mailbox))
     person.browser.received()
     person.send("after it")
+    person.leave()
+    person.log_in()
+    assert person.browser.attributes("textarea[name=message]", "name")
 
 
 def test_a_site_that_stands_between_is_refused_with_a_page_of_the_same_size(
-    line: OnionLine, tor_client: TorClient, tmp_path: Path
+    line: OnionLine, tor_client: TorClient, screenshots: Path, tmp_path: Path
 ) -> None:
     class Gateway(BaseHTTPRequestHandler):
-        """A "tor2web" site: it fetches the onion's pages for visitors without Tor, and says so in a header."""
+        """A "tor2web" site: it fetches the onion's pages for visitors without Tor."""
 
         def do_GET(self) -> None:
+            host, *headers = BETWEEN[self.path]
             with connection(tor_client.socks_port, line.onion) as onion:
-                self.wfile.write(ask(onion, line.onion, "X-Tor2web: 1", path=self.path))
+                self.wfile.write(ask(onion, host.format(onion=line.onion), *headers))
 
         def log_message(self, *_: object) -> None: ...
 
@@ -90,15 +128,23 @@ def test_a_site_that_stands_between_is_refused_with_a_page_of_the_same_size(
         Thread(target=server.serve_forever, daemon=True).start()
         browser = Firefox(tmp_path / "browser", Level.SAFEST)
         try:
-            browser.open(f"http://127.0.0.1:{server.server_port}/")
-            (answer,) = [one for one in browser.received() if one.url.endswith("/")]
-            text = browser.text
+            met = {path: met_at(browser, f"http://127.0.0.1:{server.server_port}{path}") for path in BETWEEN}
+            for width in WIDTHS:
+                browser.screenshot(screenshots / f"refused-{width}.png", width)
         finally:
             browser.end()
             server.shutdown()
 
-    assert (answer.status, answer.body_bytes) == (400, PAGE_BYTES)
-    assert text == "We could not read that\nNothing was taken. Please try again."
+    assert set(met) == set(BETWEEN)
+    for answer, text in met.values():
+        assert (answer.status, answer.body_bytes) == (400, PAGE_BYTES)
+        assert text.startswith("Please use Tor Browser\nYou came here through another site")
+
+
+def met_at(browser: Firefox, url: str) -> tuple[Received, str]:
+    browser.open(url)
+    (answer,) = browser.received()
+    return answer, browser.text
 
 
 def stored(line: OnionLine) -> int:
@@ -114,8 +160,8 @@ def wait_until(happened: Callable[[], bool]) -> None:
 
 
 def eventually(open_page: Callable[[], None]) -> None:
-    """As a person does whose browser cannot reach a page: try again."""
-    end = time.monotonic() + ENOUGH_SECONDS
+    """As a person does whose browser cannot reach a page: try again. One try takes up to two minutes of a tor's patience."""
+    end = time.monotonic() + 3 * ENOUGH_SECONDS
     while True:
         try:
             return open_page()

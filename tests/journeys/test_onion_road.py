@@ -2,15 +2,19 @@
 
 import hashlib
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from deploy.trial.tor_network import TorNetwork
+from deploy.trial.tor_process import TorClient
 from tests.journeys.conftest import OpenBrowser
 from tests.journeys.onion_line import OnionLine
 from tests.journeys.person import Person
 from tests.support.browser import NoPageError
+from tests.support.through_tor import ask, connection, fetch
 
 SIZES = {"empty": 0, "photo": 1 << 20, "video": 50 << 20}
 WORDS = "تلقيت تهديدات بسبب مشاركتي في مظاهرة.\nኣብ ቆንስል ገንዘብ ክኸፍል ይግድዱኒ ኣለዉ።\n他们知道我在这里参加了什么活动。"
@@ -80,6 +84,49 @@ def test_an_onion_typed_as_https_fails_plainly_and_breaks_nothing(line: OnionLin
         browser.open(f"https://{line.onion}/")
     browser.received()
     Person(browser, line.url).open("/", "first page")
+
+
+def test_nobody_opens_the_couriers_onion_without_a_key_and_the_sources_has_nothing_of_it(
+    line: OnionLine, open_browser: OpenBrowser, tor_network: TorNetwork
+) -> None:
+    courier = tor_network.client("courier-with-key", f"ClientOnionAuthDir {line.courier_keys}")
+    answer = fetch(courier.socks_port, line.courier_onion)
+    assert answer.startswith(b"HTTP/1.1 404 "), "it is there, for the courier"
+    assert not re.search(rb"(?im)^(server|date):", answer)
+    browser = open_browser("safest")
+    with pytest.raises(NoPageError):
+        browser.open(f"http://{line.courier_onion}/courier/v1/collect")
+    browser.received()
+
+    person = Person(browser, line.url)
+    for path in ("/courier/v1/collect", "/courier/v1/bundles/1", "/courier/v1/uploads/1", "/courier"):
+        person.open(path, "nothing here")
+        assert browser.texts("h1") == ["This page is not here"]
+
+
+def test_an_answer_through_tor_tells_neither_program_nor_time(line: OnionLine, tor_client: TorClient) -> None:
+    first, *others = [
+        headers_of(get(tor_client, line, path)) for path in ("/", "/login", "/no-such-page", "/advice", "/")
+    ]
+    assert all(other == first for other in others)
+    assert set(first) == {
+        "cache-control", "connection", "content-length", "content-security-policy", "content-type", "cross-origin-embedder-policy",
+        "cross-origin-opener-policy", "cross-origin-resource-policy", "permissions-policy", "referrer-policy", "set-cookie",
+        "x-content-type-options", "x-dns-prefetch-control", "x-frame-options",
+    }  # fmt: skip
+
+
+def get(tor: TorClient, line: OnionLine, path: str) -> bytes:
+    with connection(tor.socks_port, line.onion) as sock:
+        return ask(sock, line.onion, path=path)
+
+
+def headers_of(answer: bytes) -> dict[str, str]:
+    """Each header, the cookie's own letters left out."""
+    lines = answer.partition(b"\r\n\r\n")[0].decode("ascii").split("\r\n")[1:]
+    found = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    found["set-cookie"] = re.sub(r"^luwte=[\w-]+;", "", found["set-cookie"])
+    return found
 
 
 def _digest(path: Path) -> str:

@@ -29,6 +29,11 @@ class ServedHost:
         self._command = [*map(str, (*before, *command)), *(["--torrc-lines", str(lines)] if torrc_lines else [])]
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """As often as it has ended; what it said before is forgotten."""
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 self._command,
@@ -37,7 +42,6 @@ class ServedHost:
                 stderr=subprocess.STDOUT,
                 env=self._environment(),
             )
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
@@ -84,8 +88,9 @@ class ServedHost:
         return pid
 
     def source_server(self) -> int:
-        """The only part that forks, too: gunicorn's master, with its workers."""
-        (pid,) = [pid for pid in self.children() if len(family(pid)) > 1]
+        """gunicorn's master: it has workers, and holds the lock for serving sources."""
+        lock = self.state / "serve.lock"
+        (pid,) = [pid for pid in self.children() if len(family(pid)) > 1 and lock in open_files(pid)]
         return pid
 
     def _environment(self) -> dict[str, str]:
@@ -97,6 +102,10 @@ def command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
     except OSError:
         return ""
+
+
+def open_files(pid: int) -> set[Path]:
+    return {descriptor.resolve() for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
 
 
 def is_running(pid: int, line: str) -> bool:

@@ -88,7 +88,7 @@ def test_another_host_name_is_refused(served, host):
     status, body = page(at_socket(served, host.format(onion=served.await_source())))
 
     assert status == 400
-    assert b"could not read" in body
+    assert b"Please use Tor Browser" in body
     assert b"codename" not in body
 
 
