@@ -104,8 +104,17 @@ class CircuitPipe:
 
     def reaper(self, close: Callable[[int], None]) -> CircuitReaper:
         """For the supervisor, after forking: the other end is closed here, so that the servers' end is noticed."""
+        return CircuitReaper(self.reader(), close)
+
+    def reader(self) -> int:
+        """The supervisor's end alone: the other one is closed here."""
         os.close(self.writing)
-        return CircuitReaper(self.reading, close)
+        return self.reading
+
+    def close(self) -> None:
+        """For a process that has no business with circuits: taken over, it could have any circuit closed."""
+        os.close(self.reading)
+        os.close(self.writing)
 
 
 class _Recent:

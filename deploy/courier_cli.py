@@ -161,14 +161,19 @@ def _client(state: Path, socks: str | None, torrc_lines: Path | None) -> Iterato
         fail("this folder holds no key yet: run 'luwte-courier pair --onion ADDRESS' first")
     host = f"{key.onion}.onion"
     if socks is not None:
-        yield Client(host, SocksRoute(host, _address(socks)), say=_say)
+        yield _client_of(host, _address(socks))
         return
     lines = torrc_lines.read_text("utf-8").splitlines() if torrc_lines else []
     with (
         exclusively(state / "courier.lock", "another luwte-courier is at work here; wait until it has ended"),
         courier_tor(state, state / FOLDER, extra_lines=lines, say=_say) as socket,
     ):
-        yield Client(host, SocksRoute(host, socket), say=_say)
+        yield _client_of(host, socket)
+
+
+def _client_of(host: str, port: Path | tuple[str, int]) -> Client:
+    _say("Looking for the intake host. This can take some minutes")
+    return Client(host, SocksRoute(host, port), say=_say)
 
 
 def _say(text: str) -> None:

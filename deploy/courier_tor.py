@@ -17,12 +17,14 @@ from typing import Final
 import stem
 from stem.control import Controller
 
+from deploy.onion.control import await_bootstrap, watch_clock
+from deploy.onion.errors import TorFailedError
+
 _START_SECONDS: Final = 20  # for the control socket to answer
 _STILL_SECONDS: Final = 180  # without any progress
 _END_SECONDS: Final = 15
-_POLL_SECONDS: Final = 0.2
+_POLL_SECONDS: Final = 0.1
 _WHERE: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_PHASE: Final = re.compile(r'PROGRESS=(\d+).*?SUMMARY="([^"]*)"(?:.*?WARNING="([^"]*)")?')
 
 
 class CourierTorError(Exception):
@@ -99,28 +101,14 @@ def _bootstrap(
     try:
         controller = stack.enter_context(Controller.from_socket_file(str(socket)))
         controller.authenticate()
-        _await_network(controller, say)
+        watch_clock(controller, say)
+        await_bootstrap(controller, say, _STILL_SECONDS)
     except stem.ControllerError as error:
         _check_runs(process, said)
         raise CourierTorError(f"Tor does not answer as expected. {_last(said)}") from error
-
-
-def _await_network(controller: Controller, say: Callable[[str], None]) -> None:
-    reached, still_since, warning = -1, time.monotonic(), ""
-    while reached < 100:
-        match = _PHASE.search(controller.get_info("status/bootstrap-phase"))
-        if match:
-            warning = match[3] or ""
-            if int(match[1]) > reached:
-                reached, still_since = int(match[1]), time.monotonic()
-                say(f"Tor: {reached} % ({match[2]})")
-        if time.monotonic() - still_since > _STILL_SECONDS:
-            raise CourierTorError(
-                f"Tor stays at {max(reached, 0)} %{f' ({warning})' if warning else ''}: check the network and this "
-                "computer's date and time, and whether Tor is blocked here (then --torrc-lines with a bridge, or --socks)"
-            )
-        if reached < 100:
-            time.sleep(_POLL_SECONDS)
+    except TorFailedError as error:
+        _check_runs(process, said)
+        raise CourierTorError(f"{error}. Or use a Tor that runs already, with --socks") from error
 
 
 def _check_runs(process: subprocess.Popen[bytes], said: Path) -> None:

@@ -67,7 +67,6 @@ class IntakeHost:
         more_torrc_lines: str,
         say: Say,
         guard: Callable[[], AbstractContextManager[None]],
-        serve_courier: Callable[..., None] = courier_server.serve,
     ) -> None:
         configuration = load_configuration(state)
         self._state, self._say, self._guard, self._more_lines = state, say, guard, more_torrc_lines
@@ -78,7 +77,6 @@ class IntakeHost:
         self._kept: dict[str, _Kept] = {}
         self._circuits = CircuitPipe.open()
         self._source_address = ""
-        self._courier_server = serve_courier
 
     def run(self) -> None:
         """Returns after SIGTERM or SIGINT. OnionError, LockedError, OSError; SystemExit when a part has told why it ended."""
@@ -128,8 +126,9 @@ class IntakeHost:
             )
 
     def _serve_courier(self, ready: Ready) -> None:
+        self._circuits.close()
         with self._guard():
-            self._courier_server(
+            courier_server.serve(
                 self._state,
                 f"unix:{self._places.courier_socket}",
                 ready=_when_closed_to_others(self._places.courier_socket, ready),
@@ -141,7 +140,7 @@ class IntakeHost:
                 self._places,
                 self._packaged,
                 self._say,
-                hostile_circuits=self._circuits.reading,
+                hostile_circuits=self._circuits.reader(),
                 published=ready,
                 tor_restarted=lambda: os.kill(os.getppid(), signal.SIGUSR1),
             ).run()

@@ -1,5 +1,6 @@
 """The way into a tor: its control socket or port (control-spec), by cookie. Every failure has a name and says what to do."""
 
+import math
 import re
 import socket
 import time
@@ -8,7 +9,7 @@ from typing import Any, Final
 
 import stem
 import stem.connection
-from stem.control import Controller
+from stem.control import Controller, EventType
 from stem.version import Version
 
 from deploy.onion.errors import ControlRefusedError, OnionError, TorFailedError, TorMissingError, TorTooOldError
@@ -18,6 +19,7 @@ Say = Callable[[str], object]
 OLDEST: Final = "0.4.8.1"  # proof of work for onions
 _PATIENCE: Final = 10  # seconds for a first answer
 _STUCK: Final = 120  # seconds without progress after which a hint is given
+_TROUBLE: Final = {"DONE": "relays close the connection"}  # tor's own words for it are short
 _PHASE: Final = re.compile(r'PROGRESS=(\d+).*?SUMMARY="([^"]*)"(?:.*?WARNING="([^"]*)")?')
 
 
@@ -56,28 +58,54 @@ def require_version(version: Version) -> None:
         )
 
 
-def await_bootstrap(controller: Controller, say: Say) -> None:
-    """Until tor is part of the network; tells its progress in its own words. TorFailedError when tor ends meanwhile."""
-    told: tuple[str, ...] = ()
-    since = time.monotonic()
+def await_bootstrap(controller: Controller, say: Say, patience: float = math.inf) -> None:
+    """Until tor is part of the network; tells its progress and its trouble in its own words.
+
+    TorFailedError when tor ends meanwhile, or makes no progress for so many seconds.
+    """
+    told = told_trouble = ""
+    since = hinted = time.monotonic()
     while True:
         found = _PHASE.search(ask(controller, "status/bootstrap-phase"))
-        percent, summary, warning = found.groups("") if found else ("0", "Starting", "")
-        if (percent, summary) != told[:2]:
-            since = time.monotonic()
-            say(f"tor: {percent} % {summary}")
-        if warning and told[2:] != (warning,):
-            say(f"tor has trouble: {warning}")
-        told = (percent, summary, warning)
+        percent, summary, trouble = found.groups("") if found else ("0", "Starting", "")
+        now = time.monotonic()
+        if (progress := f"tor: {percent} % {summary}") != told:
+            told, since, hinted = progress, now, now
+            say(progress)
+        # A wrong clock is told by `watch_clock`, in words that say what to do.
+        if trouble not in ("", told_trouble) and not trouble.startswith("Clock skew"):
+            told_trouble = trouble
+            say(f"tor has trouble: {_TROUBLE.get(trouble, trouble)}")
         if percent == "100":
             return
-        if time.monotonic() - since > _STUCK:
-            since = time.monotonic()
-            say(
-                f"tor is still at {percent} %: check this machine's network and clock. Where Tor is blocked, give bridge lines "
-                "with --torrc-lines"
-            )
+        hint = (
+            f"tor is still at {percent} %: check this machine's network and clock. Where Tor is blocked, give bridge lines "
+            "with --torrc-lines"
+        )
+        if now - since > patience:
+            raise TorFailedError(hint)
+        if now - hinted > _STUCK:
+            hinted = now
+            say(hint)
         time.sleep(0.25)
+
+
+def watch_clock(controller: Controller, say: Say) -> None:
+    """From now on, `say` hears once, from another thread, when the Tor network says that this machine's clock is wrong.
+
+    Begin before `await_bootstrap`: tor tells it when it first talks with the network, and then seldom. TorFailedError.
+    """
+    told: list[str] = []
+
+    def take(event: Any) -> None:
+        if not told and (sentence := clock_skew(event)):
+            told.append(sentence)
+            say(sentence)
+
+    try:
+        controller.add_event_listener(take, EventType.STATUS_GENERAL)
+    except stem.ControllerError as error:
+        raise TorFailedError(f"tor does not report on its clock: {error}") from error
 
 
 def ask(controller: Controller, what: str) -> str:
@@ -100,15 +128,22 @@ def configuration(controller: Controller, *names: str) -> list[tuple[str, str]]:
 
 
 def clock_skew(event: Any) -> str | None:
-    """A sentence when a STATUS_CLIENT or STATUS_GENERAL event says that this machine's clock is wrong."""
+    """A sentence when a STATUS_GENERAL event says that this machine's clock is wrong."""
     if event.action != "CLOCK_SKEW":
         return None
     try:
-        minutes = round(int(event.keyword_args.get("SKEW", "")) / 60)
+        seconds = int(event.keyword_args.get("SKEW", ""))
     except ValueError:
-        minutes = 0
-    how = f"about {abs(minutes)} minutes {'ahead' if minutes > 0 else 'behind'}" if minutes else "wrong"
+        seconds = 0
+    how = f"about {_length(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}" if seconds else "wrong"
     return f"this machine's clock is {how}, by what the Tor network says: set it right (timedatectl), or no onion works"
+
+
+def _length(seconds: int) -> str:
+    for unit, name in ((86_400, "days"), (3_600, "hours")):
+        if seconds >= 2 * unit:
+            return f"{round(seconds / unit)} {name}"
+    return f"{round(seconds / 60)} minutes"
 
 
 def _probe(where: str) -> None:

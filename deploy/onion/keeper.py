@@ -14,7 +14,7 @@ import stem
 from stem.control import Controller
 
 from deploy.onion import description, keys
-from deploy.onion.control import Say, await_bootstrap, connect
+from deploy.onion.control import Say, await_bootstrap, connect, watch_clock
 from deploy.onion.couriers import enrolled, require_open
 from deploy.onion.description import Onion
 from deploy.onion.errors import MismatchError, OnionFolderError, TorFailedError, TorMissingError
@@ -27,7 +27,7 @@ from deploy.onion.settings import Packaged
 _START_SECONDS: Final = 60  # for our own tor to open its control socket
 _AGAIN_SECONDS: Final = 2
 _LOOK_SECONDS: Final = 0.5
-_PUBLISH_SECONDS: Final = 180
+_PUBLISH_SECONDS: Final = 90
 _REST_SECONDS: Final = 60  # for the other directories, once one has a new descriptor: they are slow at times
 
 
@@ -39,7 +39,6 @@ class Keeper:
     places: OnionPlaces
     packaged: Packaged | None
     say: Say
-    publish_seconds: float = _PUBLISH_SECONDS
     hostile_circuits: int | None = None
     published: Callable[[], None] = lambda: None
     tor_restarted: Callable[[], None] = lambda: None
@@ -76,6 +75,7 @@ class Keeper:
             self.tor_restarted()
         if self.hostile_circuits is not None:
             CircuitReaping(controller, self.hostile_circuits).start()
+        watch_clock(controller, self.say)
         await_bootstrap(controller, self.say)
         publisher = Publisher(controller, self.say)
         self._reload = False
@@ -97,11 +97,12 @@ class Keeper:
                 self._take_couriers(controller, publisher)
 
     def _await(self, publisher: Publisher) -> None:
-        while not publisher.await_publication(self.publish_seconds):
-            self.say(
-                f"not published after {self.publish_seconds:.0f} seconds. tor goes on trying: check this machine's network "
-                "and clock"
-            )
+        while not publisher.await_publication(_PUBLISH_SECONDS):
+            for name in publisher.unpublished():
+                self.say(
+                    f"the {name} onion is not published after {_PUBLISH_SECONDS} seconds. tor goes on trying: check this "
+                    "machine's network and clock"
+                )
 
     def _put_own(self, publisher: Publisher) -> dict[str, str]:
         """Set the onions, check that tor has taken them as they were meant, and return their addresses by name."""

@@ -10,7 +10,7 @@ import stem
 from stem import HSDescAction
 from stem.control import Controller, EventType
 
-from deploy.onion.control import Say, ask, clock_skew, configuration
+from deploy.onion.control import Say, ask, configuration
 from deploy.onion.description import Onion, Options, options
 from deploy.onion.errors import TorFailedError
 
@@ -18,6 +18,7 @@ _HIDDEN_SERVICES: Final = "HiddenServiceOptions"
 _MODES: Final = ("HiddenServiceSingleHopMode", "HiddenServiceNonAnonymousMode")
 _FAILURES: Final = 3  # of uploads in a row that are worth a line: single directories fail often
 _REVISION: Final = 2  # seconds from one descriptor to the next: see `await_revision`
+_SILENT: Final = 300  # seconds: tor does not tell of an upload whose circuit hangs or breaks
 _RENEWED: Final = 3 * 3600  # seconds: tor renews a descriptor at least every two hours
 
 
@@ -34,6 +35,7 @@ class Health:
         # Only a renewed one must be seen to begin: others may have begun before we looked.
         self._is_new_begun = True
         self._under_way: Counter[str] = Counter()
+        self._awaited_since: float | None = None
 
     @property
     def is_everywhere(self) -> bool:
@@ -47,11 +49,12 @@ class Health:
     def begun(self, directory: str, now: float) -> None:
         """tor names all directories of a descriptor before the first of them has it."""
         self._is_new_begun, self.begun_at = True, now
+        self._awaited_since = now if self._awaited_since is None else self._awaited_since
         self._under_way[directory] += 1
 
     def uploaded(self, directory: str, now: float) -> str | None:
         self._ended(directory)
-        was_ill, self._is_ill = self._is_ill, False
+        was_ill, self._is_ill, self._awaited_since = self._is_ill, False, None
         self.is_published, self._failures, self._since = self._is_new_begun, 0, now
         return f"the {self.name} onion is published again" if was_ill else None
 
@@ -60,18 +63,27 @@ class Health:
         self._failures += 1
         if self._failures < _FAILURES or self._is_ill:
             return None
+        return self._not_uploaded(reason)
+
+    def looked_at(self, now: float) -> str | None:
+        """Now and then. A sentence when no directory takes the descriptor, or when it was not renewed for long."""
+        if now - self.begun_at > _SILENT:
+            self._under_way.clear()
+        if self._is_ill:
+            return None
+        if self._awaited_since is not None and now - self._awaited_since > _SILENT:
+            return self._not_uploaded("no directory answers")
+        if now - self._since < _RENEWED:
+            return None
+        self._is_ill = True
+        return f"the {self.name} onion's descriptor was not renewed for hours: check this machine's network and clock"
+
+    def _not_uploaded(self, reason: str) -> str:
         self._is_ill = True
         return (
             f"the {self.name} onion's descriptor cannot be uploaded ({reason}): it may not be found. tor tries again by "
             "itself; if this goes on, check this machine's network and clock"
         )
-
-    def looked_at(self, now: float) -> str | None:
-        """Now and then. A sentence when the descriptor was not renewed for long."""
-        if self._is_ill or now - self._since < _RENEWED:
-            return None
-        self._is_ill = True
-        return f"the {self.name} onion's descriptor was not renewed for hours: check this machine's network and clock"
 
     def _ended(self, directory: str) -> None:
         if self._under_way[directory]:  # not so when it had begun before we looked
@@ -85,11 +97,8 @@ class Publisher:
         self._controller, self._say, self._clock = controller, say, clock
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._health: dict[str, Health] = {}
-        self._told_skew = False
         try:
-            controller.add_event_listener(
-                self._events.put, EventType.HS_DESC, EventType.STATUS_CLIENT, EventType.STATUS_GENERAL
-            )
+            controller.add_event_listener(self._events.put, EventType.HS_DESC)
         except stem.ControllerError as error:
             raise TorFailedError(f"tor does not report on its onions: {error}") from error
 
@@ -137,6 +146,10 @@ class Publisher:
         """Until each watched onion's descriptor is at one directory at least. False when the time is over before."""
         return self._await(lambda health: health.is_published, seconds)
 
+    def unpublished(self) -> list[str]:
+        """The names of watched onions whose descriptor is at no directory."""
+        return [health.name for health in self._health.values() if not health.is_published]
+
     def await_everywhere(self, seconds: float) -> bool:
         """Until no directory is still being sent one of their descriptors: who asks any of them gets the new one."""
         return self._await(lambda health: health.is_everywhere, seconds)
@@ -152,11 +165,8 @@ class Publisher:
                 raise TorFailedError("tor has ended or closed its control connection")
             for health in self._health.values():
                 self._tell(health.looked_at(self._clock()))
-        elif event.type == EventType.HS_DESC:
+        else:
             self._take_descriptor(event)
-        elif not self._told_skew and (sentence := clock_skew(event)):
-            self._told_skew = True
-            self._tell(sentence)
 
     def close_circuits(self, address: str) -> int:
         """Close the circuits on which visitors of this onion are connected. How many they were."""

@@ -30,7 +30,6 @@ from store.plain_files import open_plain
 Progress = Callable[[str, int, int], None]  # what, bytes done, bytes in all
 _Result = TypeVar("_Result")
 _PIECE: Final = 1 << 16
-_LARGEST: Final = 512 << 20  # bytes that a host takes as one dispatch bundle
 _AGAIN: Final = (Refusal.BUSY, Refusal.OFFSET)
 
 
@@ -88,8 +87,8 @@ class Client:
         with _opened(path) as file, _refusals():
             with stick_errors():
                 size = os.fstat(file.fileno()).st_size
-                if not 0 < size <= _LARGEST:
-                    raise StickError(f"{path.name} is no bundle from the desk: it is empty, or larger than one can be")
+                if not size:
+                    raise StickError(f"{path.name} is no bundle from the desk: it is empty")
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             furthest = _Furthest(path.name, size, progress)
             return self._again(lambda: self._bring(file, f"/uploads/{digest}-{size}", furthest), furthest)

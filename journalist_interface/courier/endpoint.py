@@ -214,7 +214,7 @@ def _gone(number: int) -> Response:
 
 
 def _no_upload() -> Response:
-    return _refuse(Refusal.MISSING, "this is no name of an upload, or it is larger than a dispatch bundle can be")
+    return _refuse(Refusal.REFUSED, "it is larger than a dispatch bundle can be, or this is no name of an upload")
 
 
 def _positions(error: BaseException) -> str:

@@ -16,9 +16,13 @@ from journalist_interface.courier.errors import InterruptedTransferError, Misbeh
 ONION_PORT: Final = 80
 _CONNECT_SECONDS: Final = 180  # a circuit to an onion service over a slow network
 _CODE: Final = re.compile(r"0[xX]([0-9A-Fa-f]{2})\b")
-_NOT_ADMITTED: Final = (0xF4, 0xF5)
+_NO_KEY: Final = 0xF4
+_WRONG_KEY: Final = 0xF5
 _BAD_ADDRESS: Final = 0xF6
 _PASSING: Final = {
+    # What a SocksPort without ExtendedErrors says of all reasons together.
+    0x04: "Tor finds no way to the intake host: it is off, has no courier enrolled, or does not know this key",
+    0x06: "the intake host does not answer in time: it may be off",
     0xF0: "Tor finds no such onion service: the intake host is off, or has no courier enrolled",
     0xF1: "the intake host's onion descriptor is damaged",
     0xF2: "the intake host's onion service does not answer",
@@ -75,7 +79,12 @@ def _meaning(error: ProxyError) -> Exception:
     # The library knows the codes of RFC 1928 and leaves any other in the text of its error only.
     found = _CODE.search(str(error))
     code = error.error_code if error.error_code is not None else int(found[1], 16) if found else None
-    if code in _NOT_ADMITTED:
+    if code == _NO_KEY:
+        return NotAdmittedError(
+            "this Tor holds no key for the intake host: put the key's file, which 'luwte-courier pair' names, into its "
+            "ClientOnionAuthDir and reload it"
+        )
+    if code == _WRONG_KEY:
         return NotAdmittedError(
             "this key was never enrolled, or it was revoked: ask the operator, who enrols it with 'luwte-intake courier add'"
         )

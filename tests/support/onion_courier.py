@@ -1,8 +1,9 @@
-"""A courier's laptop in a private Tor network, whose courier's server is the stand-in."""
+"""A courier's laptop in a private Tor network, to the letter of what goes over it."""
 
 import base64
 import contextlib
 import queue
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,10 @@ from nacl.public import PrivateKey
 from stem.control import Controller, EventType
 
 from deploy.trial.tor_network import TorNetwork
-from tests.support.courier_stand_in import GREETING
-from tests.support.through_tor import UnreachableError, connection, exactly
+from journalist_interface.courier.protocol import KIND, ROOT
+from tests.support.through_tor import UnreachableError, ask, connection
+
+_UPLOAD = f"{'ab' * 32}-1000000"
 
 
 class Courier:
@@ -65,9 +68,23 @@ class Courier:
         while True:
             try:
                 with connection(self.tor.socks_port, onion) as sock:
-                    sock.sendall(b"hello")
-                    assert exactly(sock, len(GREETING)) == GREETING
-                    return
+                    head = ask(sock, onion, path=f"{ROOT}/bundles/1").partition(b"\r\n\r\n")[0]
             except UnreachableError:
                 assert time.monotonic() < end, f"{self.name} cannot reach the onion"
                 time.sleep(0.5)
+            else:
+                assert head.startswith(b"HTTP/1.1 404 ")
+                assert KIND.encode() in head
+                return
+
+    @contextlib.contextmanager
+    def uploading(self, state: Path, onion: str) -> Iterator[socket.socket]:
+        """A connection of which the courier's server has taken a part of what is to come."""
+        with connection(self.tor.socks_port, onion) as sock:
+            request = f"POST {ROOT}/uploads/{_UPLOAD}/0 HTTP/1.1\r\nHost: {onion}\r\nContent-Length: 1000000\r\n\r\n"
+            sock.sendall(request.encode() + bytes(300_000))
+            arrived, end = state / "inbox" / _UPLOAD, time.monotonic() + 60
+            while not arrived.exists() or not arrived.stat().st_size:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            yield sock

@@ -106,9 +106,11 @@ def test_an_old_tor_is_refused():
     [
         (
             "STATUS_GENERAL WARN CLOCK_SKEW SKEW=-7200 MIN_SKEW=-7200 SOURCE=DIRSERV:127.0.0.1:5000",
-            "120 minutes behind",
+            "2 hours behind",
         ),
         ("STATUS_GENERAL WARN CLOCK_SKEW SKEW=3600 SOURCE=CONSENSUS", "60 minutes ahead"),
+        ("STATUS_GENERAL WARN CLOCK_SKEW SKEW=10792 SOURCE=CONSENSUS", "3 hours ahead"),
+        ("STATUS_GENERAL WARN CLOCK_SKEW SKEW=-3455996 SOURCE=CONSENSUS", "40 days behind"),
         ("STATUS_GENERAL WARN CLOCK_SKEW SOURCE=NETWORKSTATUS", "clock is wrong"),
         ("STATUS_CLIENT NOTICE CIRCUIT_ESTABLISHED", None),
     ],
@@ -257,6 +259,25 @@ def test_a_descriptor_that_is_not_renewed_is_told_once():
     assert health.looked_at(2 * 3600) is None
     assert "not renewed for hours" in health.looked_at(4 * 3600)
     assert health.looked_at(5 * 3600) is None
+
+
+def test_an_upload_of_which_tor_tells_nothing_more_is_told_once_and_not_awaited_for_ever():
+    health = Health("source", 0)
+    health.begun("a", 1)
+    health.begun("b", 2)
+    health.uploaded("a", 3)
+    assert not health.is_everywhere
+    assert health.looked_at(400) is None
+    assert health.is_everywhere
+
+    health.renewed(500)
+    health.begun("a", 501)
+    health.begun("a", 700)
+    assert health.looked_at(800) is None
+    assert "no directory answers" in health.looked_at(802)
+    assert health.looked_at(803) is None
+    assert "published again" in health.uploaded("b", 900)
+    assert health.looked_at(2_000) is None
 
 
 def test_what_still_goes_to_a_directory_of_the_old_descriptor_is_not_taken_for_the_new_one():

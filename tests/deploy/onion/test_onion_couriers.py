@@ -4,23 +4,23 @@ The tests of this file follow on each other: one host, whose couriers come and g
 """
 
 import contextlib
+import os
 import signal
-import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from deploy.onion import keys
-from tests.support.courier_stand_in import GREETING
 from tests.support.onion_courier import Courier
+from tests.support.processes import family
 from tests.support.served_host import ServedHost
-from tests.support.through_tor import NEEDS_KEY, NOT_FOUND, WRONG_KEY, UnreachableError, connection, exactly, refusal
+from tests.support.through_tor import NEEDS_KEY, NOT_FOUND, WRONG_KEY, UnreachableError, connection, refusal
 
 
 @pytest.fixture(scope="module")
 def served(network, state):
-    program = (sys.executable, "-P", "-m", "tests.support.host_with_courier", state)
-    with ServedHost(state, *program, torrc_lines=network.torrc_lines) as host:
+    with ServedHost(state, torrc_lines=network.torrc_lines) as host:
         host.await_source()
         yield host
 
@@ -43,6 +43,10 @@ def anna(network, folder):
 @pytest.fixture(scope="module")
 def bert(network, folder):
     return Courier(network, "bert", folder)
+
+
+def pipes(pid):
+    return {name for path in Path(f"/proc/{pid}/fd").iterdir() if (name := os.readlink(path)).startswith("pipe:")}
 
 
 def tell(served):
@@ -69,6 +73,14 @@ def test_an_enrolled_courier_reaches_it_and_nobody_else_can_even_resolve_it(serv
     assert refusal(bert.tor.socks_port, onion) == NEEDS_KEY
 
 
+def test_of_the_two_servers_only_the_sources_may_name_circuits_to_close(served):
+    """The supervisor keeps both ends, for servers that it starts again. Both servers have workers; no other part has."""
+    servers = [pid for pid in served.children() if len(family(pid)) > 1]
+    shared = [{pipe for one in family(pid) for pipe in pipes(one)} & pipes(served.process.pid) for pid in servers]
+
+    assert sorted(map(len, shared)) == [0, 1]
+
+
 def test_who_is_removed_is_cut_off_at_once_and_others_go_on(served, onion, anna, bert):
     bert.enrol()
     tell(served)
@@ -76,14 +88,12 @@ def test_who_is_removed_is_cut_off_at_once_and_others_go_on(served, onion, anna,
     bert.forget(onion)  # the descriptor that its tor has kept was made without this courier
     bert.visit(onion)
 
-    with connection(anna.tor.socks_port, onion) as sock:
-        sock.sendall(b"hello")
-        exactly(sock, len(GREETING))
+    with anna.uploading(served.state, onion) as sock:
         anna.file.unlink()
         tell(served)
         sock.settimeout(30)
         with contextlib.suppress(ConnectionResetError):
-            assert sock.recv(1) == b""  # closed from the host's side, although it was in use
+            assert sock.recv(1) == b""  # closed from the host's side, although it waited for more
     served.await_said(may_come("bert"))
 
     # With the descriptor that its tor has kept, and with none.

@@ -7,18 +7,16 @@ import contextlib
 import shutil
 import signal
 import subprocess
-import sys
 
 import pytest
 
 from deploy.onion import keys
 from store.clock import SystemClock
-from tests.support.courier_stand_in import GREETING
 from tests.support.offline_tor import a_tor
 from tests.support.onion_courier import Courier
 from tests.support.road import Road
 from tests.support.served_host import BIN, ServedHost
-from tests.support.through_tor import NEEDS_KEY, connection, exactly, fetch, refusal
+from tests.support.through_tor import NEEDS_KEY, fetch, refusal
 
 SINGLE_HOP = "HiddenServiceSingleHopMode 1\nHiddenServiceNonAnonymousMode 1\n"
 
@@ -82,7 +80,7 @@ def packaged(network, state, tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(packaged, state):
     configure(state, packaged.control)
-    with ServedHost(state, sys.executable, "-P", "-m", "tests.support.host_with_courier", state) as host:
+    with ServedHost(state) as host:
         host.await_source()
         yield host
 
@@ -166,9 +164,7 @@ def test_another_key_under_the_same_name_is_told_of(packaged, served, state, ann
 
 def test_who_is_removed_is_cut_off(packaged, served, anna, bert):
     onion = packaged.address("courier")
-    with connection(anna.tor.socks_port, onion) as sock:
-        sock.sendall(b"hello")
-        exactly(sock, len(GREETING))
+    with anna.uploading(served.state, onion) as sock:
         packaged.copy_couriers()
         tell(served)
         sock.settimeout(30)

@@ -12,6 +12,7 @@ import pytest
 from journalist_interface.courier.client import Collected
 from journalist_interface.courier.errors import RefusedError, UnreachableError
 from journalist_interface.courier.protocol import Taken
+from store.intake.inbox import LARGEST_UPLOAD
 from tests.journalist_interface.courier.conftest import Host
 from tests.support.relay import Cut, CuttingRelay
 from tests.support.road import RoadSource, replies_at_host, submit
@@ -137,6 +138,16 @@ def test_what_is_no_bundle_of_the_desk_is_refused_and_not_kept(host: Host, tmp_p
         host.client().deliver(path)
     assert host.inbox() == {}
     assert host.client().deliver(host.line.desk.dispatch()) == Taken(2, before=False), "the chain is untouched"
+
+
+def test_a_file_that_is_too_large_for_a_bundle_is_refused_before_it_is_sent(host: Host, tmp_path: Path) -> None:
+    path, told = tmp_path / "image.iso", []
+    with path.open("wb") as file:
+        file.truncate(LARGEST_UPLOAD + 1)
+    with pytest.raises(RefusedError, match="larger than a dispatch bundle can be"):
+        host.client().deliver(path, lambda *progress: told.append(progress))
+    assert told == []
+    assert host.inbox() == {}
 
 
 def cuts(rng: random.Random, size: int, *, there: bool) -> list[Cut]:

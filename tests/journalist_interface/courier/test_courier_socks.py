@@ -48,11 +48,13 @@ class Socks:
 
 CODES: dict[int, tuple[type[CourierError], str]] = {
     0x01: (UnreachableError, "could not connect"),
+    0x04: (UnreachableError, "is off, has no courier enrolled, or does not know this key"),
+    0x06: (UnreachableError, "does not answer in time: it may be off"),
     0xF0: (UnreachableError, "finds no such onion service"),
     0xF1: (UnreachableError, "descriptor is damaged"),
     0xF2: (UnreachableError, "does not answer"),
     0xF3: (UnreachableError, "no meeting point"),
-    0xF4: (NotAdmittedError, "this key was never enrolled, or it was revoked"),
+    0xF4: (NotAdmittedError, "this Tor holds no key for the intake host"),
     0xF5: (NotAdmittedError, "this key was never enrolled, or it was revoked"),
     0xF6: (MisbehavedError, "no onion address"),
     0xF7: (UnreachableError, "does not answer in time"),
