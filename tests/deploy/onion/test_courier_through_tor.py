@@ -11,12 +11,9 @@ import time
 import pytest
 
 from deploy.onion import keys
-from journalist_interface.courier.client import Client, Patience
-from journalist_interface.courier.errors import UnreachableError
 from journalist_interface.courier.keys import FOLDER
-from journalist_interface.courier.socks import SocksRoute
 from store.clock import SystemClock
-from tests.support.processes import family
+from tests.support.courier_laptop import ENOUGH_SECONDS, Laptop
 from tests.support.road import (
     Road,
     RoadSource,
@@ -26,41 +23,26 @@ from tests.support.road import (
     submit,
     texts_at_desk,
 )
-from tests.support.served_host import BIN, ServedHost, await_gone, command_line
+from tests.support.served_host import BIN, ServedHost
 from tests.support.through_tor import NEEDS_KEY, ask, connection, refusal
 
-ENOUGH_SECONDS = 400
 MIB = 1 << 20
 ANN, BOB = RoadSource(1), RoadSource(2)
+NOT_ENROLLED = (
+    "Error: this key was never enrolled, or it was revoked: ask the operator, who enrols it with "
+    "'luwte-intake courier add'\n"
+)
+NO_KEY = (
+    "Error: this Tor holds no key for the intake host: put the key's file, which 'luwte-courier pair' names, into its "
+    "ClientOnionAuthDir and reload it\n"
+)
+NO_ONION = "Tor finds no such onion service: the intake host is off, or has no courier enrolled"
+AWAY = (
+    rf"({NO_ONION}|the intake host's onion service does not answer( in time)?|no meeting point with the intake host could be "
+    r"made|the intake host does not answer in time: it may be off)\. Trying again in \d+ s; Ctrl-C ends it, and nothing "
+    "is lost\n"
+)
 pytestmark = pytest.mark.timeout(600)
-
-
-class Courier:
-    """A laptop: a folder, and a stick in it."""
-
-    def __init__(self, folder, torrc_lines):
-        self.state, self.stick = folder / "laptop", folder / "stick"
-        self.torrc_lines = folder / "torrc-lines"
-        self.stick.mkdir(parents=True)
-        self.torrc_lines.write_text("".join(f"{line}\n" for line in torrc_lines))
-
-    def command(self, name, *arguments):
-        lines = [] if name == "pair" or "--socks" in arguments else ["--torrc-lines", self.torrc_lines]
-        return list(map(str, [BIN / "luwte-courier", name, "--state", self.state, *lines, *arguments]))
-
-    def run(self, name, *arguments, code=0):
-        done = subprocess.run(
-            self.command(name, *arguments), capture_output=True, text=True, timeout=ENOUGH_SECONDS, check=False
-        )
-        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-        assert "Traceback" not in done.stderr
-        return done
-
-    def collect(self, *more, code=0):
-        return self.run("collect", *more, "--to", self.stick, code=code)
-
-    def deliver(self, *files, code=0):
-        return self.run("deliver", *files, code=code)
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +66,13 @@ def onion(served):
 
 @pytest.fixture(scope="module")
 def anna(network, tmp_path_factory):
-    return Courier(tmp_path_factory.mktemp("anna"), network.torrc_lines)
+    return Laptop(tmp_path_factory.mktemp("anna"), network.torrc_lines)
 
 
 @pytest.fixture(scope="module")
 def bert(network, tmp_path_factory):
-    return Courier(tmp_path_factory.mktemp("bert"), network.torrc_lines)
+    """Tor tells sooner that a host does not answer: by itself after two minutes."""
+    return Laptop(tmp_path_factory.mktemp("bert"), (*network.torrc_lines, "SocksTimeout 20"))
 
 
 def operator(served, *arguments):
@@ -104,15 +87,8 @@ def operator(served, *arguments):
     return done.stdout
 
 
-def enrol(served, courier, name, onion):
-    operator(served, "courier", "add", [name, courier.run("pair", "--onion", onion).stdout.strip()])
-
-
-def wait_for(happened):
-    end = time.monotonic() + ENOUGH_SECONDS
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+def enrol(served, laptop, name, onion):
+    operator(served, "courier", "add", [name, laptop.pair(onion)])
 
 
 def receive(road, source, text, files=None):
@@ -144,17 +120,23 @@ def test_the_operator_can_tell_the_address_before_anybody_is_enrolled(served, on
     assert f"The courier onion: http://{onion}\n" in operator(served, "status", [])
 
 
-def test_an_enrolled_courier_collects_and_hears_how_far_tor_is(served, road, onion, anna):
-    enrol(served, anna, "anna", onion)
-    served.await_said(r"Couriers that may come: anna\.")
+def test_a_courier_who_comes_too_early_is_told_and_gets_in_once_enrolled(served, onion, anna):
+    anna.pair(onion)
+    with anna.running("collect", "--to", anna.stick) as waiting:
+        waiting.await_said(rf"{NO_ONION}\. Trying again in 2 s; Ctrl-C ends it, and nothing is lost\n")
+        enrol(served, anna, "anna", onion)
+        waiting.end()
 
-    first = anna.collect()
+    served.await_said(r"Couriers that may come: anna\.")
+    assert "tor: 100 % Done\n" in waiting.stderr
+    assert waiting.stdout.startswith("The intake host made bundle 1.\nOn the stick: luwte-collect-000001.age (")
+
+
+def test_an_enrolled_courier_collects_all_that_waits(road, anna):
     receive(road, ANN, "from ann", {"photo.bin": os.urandom(3 * MIB)})
     second = anna.collect()
     third = anna.collect()
 
-    assert first.stdout.startswith("The intake host made bundle 1.\nOn the stick: luwte-collect-000001.age (")
-    assert "Tor: 100 % (Done)\n" in first.stderr
     assert second.stdout.startswith("The intake host made bundle 2.\n")
     assert "On the stick: luwte-collect-000002.age (" in second.stdout
     assert third.stdout.startswith("Nothing new.\nOn the stick: luwte-collect-000001.age (")
@@ -165,49 +147,49 @@ def test_dispatch_bundles_are_taken_in_once_and_in_order(road, anna):
     reply(road, "to ann", to="from ann")
     taken = anna.deliver(*dispatch_bundles(road.stick)[-1:])
     again = anna.deliver(*dispatch_bundles(road.stick)[-1:])
-    reply(road, "more to ann", to="from ann")
-    reply(road, "still more to ann", to="from ann")
-    third, fourth = dispatch_bundles(road.stick)[-2:]
-    gap = anna.deliver(fourth, code=3)
+    for text in ("more to ann", "still more to ann", "last to ann"):
+        reply(road, text, to="from ann")
+    third, fourth, fifth = dispatch_bundles(road.stick)[-3:]
+    gap = anna.deliver(fifth, code=3)
     damaged = anna.stick / "luwte-dispatch-000003.age"
     damaged.write_bytes(third.read_bytes()[:-1] + b"?")
     refused = anna.deliver(damaged, code=3)
-    both = anna.deliver(third, fourth)
+    rest = anna.deliver(third, fourth, fifth)
 
     assert taken.stdout == "Bundle 2 was taken in.\n"
     assert again.stdout == "Bundle 2 was taken in before. Nothing changed.\n"
-    assert "3" in gap.stderr
-    assert "4" in gap.stderr
-    assert refused.stderr.count("Error: ") == 1
-    assert both.stdout == "Bundle 3 was taken in.\nBundle 4 was taken in.\n"
+    assert "Error: the intake host did not take it in: bundle 3 is expected, this is bundle 5: " in gap.stderr
+    assert "Error: the intake host did not take it in: " in refused.stderr
+    assert rest.stdout == "".join(f"Bundle {number} was taken in.\n" for number in (3, 4, 5))
     host = road.host()
-    assert set(replies_at_host(host, ANN)) == {"to ann", "more to ann", "still more to ann"}
+    assert set(replies_at_host(host, ANN)) == {"to ann", "more to ann", "still more to ann", "last to ann"}
     host.close()
 
 
 def test_a_killed_courier_leaves_no_tor_and_goes_on_where_it_stood(road, anna):
     content = os.urandom(100 * MIB)
     receive(road, BOB, "from bob", {"video.bin": content})
-    process = subprocess.Popen(
-        anna.command("collect", "--to", anna.stick), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
 
     def parts():
         return [path for path in anna.stick.iterdir() if path.suffix != ".age" and path.stat().st_size > MIB]
 
-    wait_for(lambda: parts() or process.poll() is not None)
-    started = {pid: command_line(pid) for pid in family(process.pid)}
-    process.kill()
-    process.communicate()
-    await_gone(started)
+    with anna.running("collect", "--to", anna.stick) as killed:
+        end = time.monotonic() + ENOUGH_SECONDS
+        while not parts():
+            assert killed.process.poll() is None, killed.stderr
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        killed.end(-signal.SIGKILL, signal.SIGKILL)
     (part,) = parts()
     kept = part.stat().st_ino, part.stat().st_size
-    anna.collect()
+    shown = anna.on_terminal("collect", "--to", anna.stick)
 
-    assert any("torrc" in line for line in started.values())
-    assert kept[1] > MIB
+    assert MIB < kept[1] < 100 * MIB
     (bundle,) = collect_bundles(anna.stick)
     assert bundle.stat().st_ino == kept[0]
+    size = f"{bundle.stat().st_size / MIB:.1f} MiB"
+    assert f"bundle {int(bundle.stem[-6:])}: {kept[1] / MIB:.1f} of {size} (" in shown
+    assert f" of {size} (100 %)" in shown
     import_all(road, anna.stick)
     with road.desk() as desk:
         (file,) = [
@@ -219,49 +201,66 @@ def test_a_killed_courier_leaves_no_tor_and_goes_on_where_it_stood(road, anna):
         assert desk.inbox.save_file(file.file_id, anna.state).read_bytes() == content
 
 
-def test_another_courier_is_told_that_the_key_opens_nothing(onion, bert):
-    bert.run("pair", "--onion", onion)
+def test_a_key_that_nobody_enrolled_opens_nothing_and_the_courier_is_told(onion, bert):
+    bert.pair(onion)
 
-    assert "this key was never enrolled, or it was revoked" in bert.collect(code=1).stderr
-
-
-def test_a_tor_that_runs_already_serves_too(network, anna):
-    tor = network.client("annas", f"ClientOnionAuthDir {anna.state / FOLDER}")
-
-    assert anna.collect("--socks", f"127.0.0.1:{tor.socks_port}").stdout.startswith("Nothing new.\n")
+    assert bert.collect(code=1).stderr.endswith(NOT_ENROLLED)
 
 
-def test_neither_onion_serves_what_is_the_others(network, served, onion, anna):
+@pytest.fixture(scope="module")
+def with_key(network, anna):
+    """The SOCKS port of a tor that runs for other things, too, and was given Anna's key."""
+    return network.client("annas", f"ClientOnionAuthDir {anna.state / FOLDER}").socks_port
+
+
+@pytest.fixture(scope="module")
+def without_key(network):
+    return network.client("anybodys").socks_port
+
+
+def test_a_tor_that_runs_already_serves_when_it_holds_the_key(anna, with_key, without_key):
+    assert anna.collect("--socks", f"127.0.0.1:{with_key}").stdout.startswith("Nothing new.\n")
+    assert anna.collect("--socks", f"127.0.0.1:{without_key}", code=1).stderr.endswith(NO_KEY)
+
+
+def test_neither_onion_serves_what_is_the_others(served, onion, with_key, without_key):
     source = keys.known_address(served.state / "onions" / "source")
-    tor = network.client("anybody")
-    with connection(tor.socks_port, source) as sock:
-        from_source = ask(sock, source, path="/collect")
-    with connection(network.client("annas2", f"ClientOnionAuthDir {anna.state / FOLDER}").socks_port, onion) as sock:
+    with connection(without_key, source) as sock:
+        from_source = ask(sock, source, path="/courier/v1/bundles/1")
+    with connection(with_key, onion) as sock:
         from_courier = ask(sock, onion, path="/")
 
-    assert refusal(tor.socks_port, onion) == NEEDS_KEY
+    assert refusal(without_key, onion) == NEEDS_KEY
     assert b"This page is not here" in from_source
     assert b"404" in from_courier.split(b"\r\n")[0]
     assert b"<" not in from_courier.partition(b"\r\n\r\n")[2]
 
 
-def test_who_is_removed_is_told_so(served, anna, bert, onion):
+def test_a_tor_that_asked_too_early_is_not_kept_out(network, served, onion, bert):
+    tor = network.client("berts", f"ClientOnionAuthDir {bert.state / FOLDER}")
+    early = bert.collect("--socks", f"127.0.0.1:{tor.socks_port}", code=1)
     enrol(served, bert, "bert", onion)
     served.await_said(r"Couriers that may come: anna, bert\.")
+
+    assert early.stderr.endswith(NOT_ENROLLED)
+    assert bert.collect("--socks", f"127.0.0.1:{tor.socks_port}").stdout.startswith("Nothing new.\n")
+
+
+def test_who_is_removed_is_told_so(served, anna, bert):
     operator(served, "courier", "remove", ["anna"])
     served.await_said(r"Couriers that may come: bert\.")
 
-    assert "this key was never enrolled, or it was revoked" in anna.collect(code=1).stderr
+    assert anna.collect(code=1).stderr.endswith(NOT_ENROLLED)
     assert bert.collect().stdout.startswith("Nothing new.\n")
 
 
-def test_a_host_that_is_off_is_told(network, served, bert, onion):
-    tor = network.client("berts", f"ClientOnionAuthDir {bert.state / FOLDER}")
-    client = Client(onion, SocksRoute(onion, ("127.0.0.1", tor.socks_port)), Patience(pauses=()))
-    assert client.collect(bert.stick).made == ()
+def test_a_host_that_is_off_is_told_and_waited_for(network, served, bert):
+    """The last test of the served host."""
     assert served.end(signal.SIGTERM) == 0
+    with bert.running("collect", "--to", bert.stick) as waiting:
+        waiting.await_said(AWAY)
+        with ServedHost(served.state, torrc_lines=network.torrc_lines) as again:
+            again.await_source()
+            waiting.end()
 
-    with pytest.raises(
-        UnreachableError, match=r"^(the intake host|Tor).*\. Nothing was lost; repeat the command later$"
-    ):
-        client.collect(bert.stick)
+    assert waiting.stdout.startswith("Nothing new.\n")

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from deploy.onion import keys
 from source_interface.page import PAGE_BYTES
 from tests.support.served_host import BIN, ServedHost, await_gone
 from tests.support.through_tor import ask, fetch
@@ -67,11 +68,11 @@ def test_the_servers_socket_is_closed_to_other_users(served):
     assert (run / "host.pid").read_text().strip() == str(served.process.pid)
 
 
-def test_status_shows_the_address(served):
+def test_status_shows_both_addresses(served):
     done = subprocess.run([BIN / "luwte-intake", "status", "--state", served.state], capture_output=True, text=True)
 
     assert f"The source onion: http://{served.await_source()}\n" in done.stdout
-    assert "courier onion" not in done.stdout
+    assert f"The courier onion: http://{keys.known_address(served.state / 'onions' / 'courier')}\n" in done.stdout
 
 
 def test_the_own_tor_offers_nothing_to_connect_to_and_notes_no_visits(served):
