@@ -5,7 +5,7 @@ process at the other end closes the circuit. A pipe that is full or closed costs
 
     pipe = CircuitPipe.open()                 # before the servers are forked
     serve(..., circuits=pipe.closer())        # in a server
-    pipe.reaper(close).run()                  # in a thread of the process that started it
+    CircuitReaper(pipe.reader(), close)       # in the process that may ask tor
 """
 
 import os
@@ -59,11 +59,6 @@ class CircuitReaper:
         self._rest = b""
         self.failures = 0  # circuits that `close` failed with: gone already, or tor did not answer
 
-    def run(self) -> None:
-        """Until every worker's end is closed."""
-        while self.read(None):
-            pass
-
     def read(self, timeout_seconds: float | None) -> bool:
         """Close what was told within this time, or whenever it comes (None). False when nobody can tell any more."""
         readable, _, _ = select.select([self._pipe], [], [], timeout_seconds)
@@ -102,12 +97,8 @@ class CircuitPipe:
         os.close(self.reading)
         return CircuitCloser(self.writing)
 
-    def reaper(self, close: Callable[[int], None]) -> CircuitReaper:
-        """For the supervisor, after forking: the other end is closed here, so that the servers' end is noticed."""
-        return CircuitReaper(self.reader(), close)
-
     def reader(self) -> int:
-        """The supervisor's end alone: the other one is closed here."""
+        """For who reaps, after forking: the other end is closed here, so that the servers' end is noticed."""
         os.close(self.writing)
         return self.reading
 

@@ -291,9 +291,7 @@ main.add_command(courier_commands(_sentences))
 def _addresses(state: Path) -> dict[str, str]:
     """The courier's is told before anybody is enrolled: a courier needs it to pair."""
     places = OnionPlaces.of(state)
-    is_packaged = load_configuration(state).tor.packaged is not None
-    source = read_address(places.noted_source_address) if is_packaged else known_address(places.source_onion)
-    found = {"source": source, "courier": known_address(places.courier_onion)}
+    found = {"source": read_address(places.source_address), "courier": known_address(places.courier_onion)}
     return {name: address for name, address in found.items() if address}
 
 

@@ -10,7 +10,7 @@ file_bytes = 524288000
 configured = true
 control = "/run/tor/control"     # or 127.0.0.1:9051
 sockets = "/run/luwte"           # where servers and tor meet; default STATE/run
-source_onion = "....onion"       # only where tor's hostname file cannot be read; likewise courier_onion
+source_onion = "....onion"       # only where tor's hostname file cannot be read
 ```
 No line of it reaches the key derivation: that is fixed in the program.
 """

@@ -77,6 +77,7 @@ class IntakeHost:
         self._kept: dict[str, _Kept] = {}
         self._circuits = CircuitPipe.open()
         self._source_address = ""
+        self._is_reload_due = False
 
     def run(self) -> None:
         """Returns after SIGTERM or SIGINT. OnionError, LockedError, OSError; SystemExit when a part has told why it ended."""
@@ -88,6 +89,7 @@ class IntakeHost:
             try:
                 self._begin()
                 while True:
+                    self._take_reload()
                     self._wait(_LOOK_SECONDS)
                     self._mind()
             except StoppedError:
@@ -110,9 +112,10 @@ class IntakeHost:
         """The source onion's address, known before the first server starts: it answers to no other name."""
         keys.kept_address(self._places.courier_onion)
         if self._packaged is None:
-            return keys.kept_address(self._places.source_onion)
-        address = self._asked_in_child(partial(_examine, self._places, self._packaged))
-        write_whole(self._places.noted_source_address, [f"{address}\n".encode()])
+            address = keys.kept_address(self._places.source_onion)
+        else:
+            address = self._asked_in_child(partial(_examine, self._places, self._packaged))
+        write_whole(self._places.source_address, [f"{address}\n".encode()])
         return address
 
     def _serve_source(self, ready: Ready) -> None:
@@ -143,6 +146,7 @@ class IntakeHost:
                 hostile_circuits=self._circuits.reader(),
                 published=ready,
                 tor_restarted=lambda: os.kill(os.getppid(), signal.SIGUSR1),
+                was_up=self._kept["onions"].was_ready,
             ).run()
 
     def _check_source(self) -> None:
@@ -185,13 +189,18 @@ class IntakeHost:
         if number in (signal.SIGTERM, signal.SIGINT):
             raise StoppedError
         if number == signal.SIGHUP:
-            self._match_courier()
-            if "onions" in self._kept:
-                self._kept["onions"].child.signal(signal.SIGHUP)
+            self._is_reload_due = True
         if number == signal.SIGUSR1:
             # Another tor numbers its circuits from 1 again: nothing that was held against a number holds any longer. gunicorn
             # lets its workers finish, and starts new ones.
             self._kept["source server"].child.signal(signal.SIGHUP)
+
+    def _take_reload(self) -> None:
+        """Couriers may have come or gone. Only between waits: a part that is awaited must not be taken away meanwhile."""
+        if self._is_reload_due:
+            self._is_reload_due = False
+            self._match_courier()
+            self._kept["onions"].child.signal(signal.SIGHUP)
 
     def _mind(self) -> None:
         now = time.monotonic()

@@ -34,7 +34,8 @@ _REST_SECONDS: Final = 60  # for the other directories, once one has a new descr
 @dataclass
 class Keeper:
     """`run` returns never. `hostile_circuits`: the reading end of a pipe that names circuits to close (deploy.circuits).
-    `published` and `tor_restarted` are called when that has happened."""
+    `published` and `tor_restarted` are called when that has happened. `was_up`: an earlier one had published; a tor that is
+    away is waited for, and may be another than that one's."""
 
     places: OnionPlaces
     packaged: Packaged | None
@@ -42,8 +43,8 @@ class Keeper:
     hostile_circuits: int | None = None
     published: Callable[[], None] = lambda: None
     tor_restarted: Callable[[], None] = lambda: None
+    was_up: bool = False
     _reload: bool = False
-    _was_up: bool = False
     _told: str = ""
     _clients: dict[str, str] = field(default_factory=dict)
 
@@ -57,12 +58,12 @@ class Keeper:
                 with connect(self._where()) as controller:
                     self._keep(controller)
             except (TorMissingError, TorFailedError) as error:
-                if not self._was_up and (self.packaged or time.monotonic() > end):
+                if not self.was_up and (self.packaged or time.monotonic() > end):
                     raise
-                if self._was_up and self._told != str(error):
+                if self.was_up and self._told != str(error):
                     self._told = str(error)
                     self.say(f"{error}. The onions come back when tor does")
-            time.sleep(_AGAIN_SECONDS if self._was_up else 0.1)
+            time.sleep(_AGAIN_SECONDS if self.was_up else 0.1)
 
     def _where(self) -> str:
         return self.packaged.control if self.packaged else str(self.places.control_socket)
@@ -71,7 +72,7 @@ class Keeper:
         self._reload = True
 
     def _keep(self, controller: Controller) -> None:
-        if self._was_up:
+        if self.was_up:
             self.tor_restarted()
         if self.hostile_circuits is not None:
             CircuitReaping(controller, self.hostile_circuits).start()
@@ -86,7 +87,7 @@ class Keeper:
         publisher.expect(addresses)
         if not (self.packaged and all(map(publisher.is_known_to_tor, addresses.values()))):
             self._await(publisher)
-        self._was_up, self._told = True, ""
+        self.was_up, self._told = True, ""
         for name, address in addresses.items():
             self.say(f"The {name} onion is reachable: http://{address}")
         self.published()
@@ -169,7 +170,7 @@ class Keeper:
             addresses = examine_packaged(publisher, self.places, self.packaged, self.say)
         except stem.ControllerError as error:
             raise TorFailedError(f"tor does not reload: {error}") from error
-        except MismatchError as error:
+        except (MismatchError, OnionFolderError) as error:
             self.say(f"{error}")
             return
         if "courier" in addresses:

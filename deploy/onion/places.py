@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.onion.errors import MismatchError, OnionFolderError
+from store.intake.onion_cards import WRITTEN
 from store.intake.place import memory_folder
 
 _SOCKET_PATH_BYTES: Final = 107  # sockaddr_un (unix(7)) has room for 108 with the zero at the end
@@ -61,9 +62,9 @@ class OnionPlaces:
         return self.state / "onions" / "courier"
 
     @property
-    def noted_source_address(self) -> Path:
-        """Where the address of a packaged tor's onion is written down: its own files may be closed to us."""
-        return self.state / "onions" / "source.address"
+    def source_address(self) -> Path:
+        """Where the source onion's address is written down. A packaged tor's own files may be closed to us."""
+        return self.state / WRITTEN
 
     @property
     def authorized_clients(self) -> Path:
@@ -79,6 +80,12 @@ class OnionPlaces:
             private_folder(self.sockets)
         if not self.sockets.is_dir():
             raise OnionFolderError(f"{self.sockets} is no folder: make it, for this user, readable by tor's group")
+        found = self.sockets.stat()
+        if found.st_uid != os.geteuid() or found.st_mode & stat.S_IWOTH:
+            raise OnionFolderError(
+                f"{self.sockets} belongs to another user, or others may write in it: one of them could put a socket of "
+                f"theirs in the place of ours. Remove it, then: install -d -m 2750 -o THIS-USER -g TORS-GROUP {self.sockets}"
+            )
 
 
 def private_folder(folder: Path) -> None:

@@ -20,9 +20,9 @@ from store.intake.database import Database
 from store.intake.errors import OnionAddressError
 from store.intake.tables import OnionCardRow, OnionRequest
 
-HOSTNAME: Final = Path("onions", "source", "hostname")  # below the state folder; tor writes it
+WRITTEN: Final = Path("onions", "source.address")  # below the state folder; whoever brings the onion up writes it
 _ONE: Final = 1  # key of the only row
-_LONGEST_HOSTNAME: Final = 256
+_LONGEST_WRITTEN: Final = 256
 
 
 class OnionCards:
@@ -32,9 +32,9 @@ class OnionCards:
         self._state, self._database, self._line, self._today = state, database, line, today
 
     def address(self) -> OnionAddress | None:
-        """The source onion's address, as tor wrote it; else the one that was last asked for; None when none is known.
+        """The source onion's address, as it is served; else the one that was last asked for; None when none is known.
 
-        OnionAddressError when tor's file holds none or cannot be read.
+        OnionAddressError when its file holds none or cannot be read.
         """
         if (written := self._written()) is not None:
             return written
@@ -62,7 +62,7 @@ class OnionCards:
             self._ask(session, address)
 
     def ask_for_own(self, session: Session) -> None:
-        """Ask for the address that tor wrote, unless another request waits to leave. An unreadable one is not asked for."""
+        """Ask for the address that is served, unless another request waits to leave. An unreadable one is not asked for."""
         written = None
         with suppress(OnionAddressError):
             written = self._written()
@@ -115,12 +115,12 @@ class OnionCards:
 
     def _written(self) -> OnionAddress | None:
         try:
-            with (self._state / HOSTNAME).open("rb") as file:
-                untrusted_name = file.read(_LONGEST_HOSTNAME)
+            with (self._state / WRITTEN).open("rb") as file:
+                untrusted_name = file.read(_LONGEST_WRITTEN)
             return OnionAddress.from_typed(untrusted_name.decode("utf-8", "replace"))
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise OnionAddressError(f"{HOSTNAME} cannot be read: {error.strerror}") from error
+            raise OnionAddressError(f"{WRITTEN} cannot be read: {error.strerror}") from error
         except MalformedError as error:
-            raise OnionAddressError(f"{HOSTNAME} holds no onion address: {error}") from error
+            raise OnionAddressError(f"{WRITTEN} holds no onion address: {error}") from error

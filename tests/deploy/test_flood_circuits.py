@@ -106,8 +106,13 @@ def test_the_reaper_ends_with_the_last_worker_and_not_before() -> None:
             closer.close(number)
         os._exit(0)
     closed: list[int] = []
-    reaper = pipe.reaper(closed.append)
-    thread = threading.Thread(target=reaper.run, daemon=True)
+    reaper = CircuitReaper(pipe.reader(), closed.append)
+
+    def reap() -> None:
+        while reaper.read(None):
+            pass
+
+    thread = threading.Thread(target=reap, daemon=True)
     thread.start()
     os.waitpid(child, 0)
     thread.join(SECONDS)

@@ -32,7 +32,7 @@ def road(tmp_path: Path) -> Road:
 
 
 def hostname(road: Road, text: str) -> None:
-    path = road.host_state / "onions" / "source" / "hostname"
+    path = road.host_state / "onions" / "source.address"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{text}.onion\n")
 

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from deploy.circuits import CircuitPipe
+from deploy.circuits import CircuitPipe, CircuitReaper
 from deploy.deadlines import Deadlines
 from deploy.entrance import Room
 from deploy.intake_server import serve
@@ -38,8 +38,9 @@ def main(state: str, socket: str, told: str, limits: str) -> int:
         return 0
     signal.signal(signal.SIGTERM, lambda *_: os.kill(server, signal.SIGTERM))
     with open(told, "a", encoding="ascii", buffering=1) as file:
-        reaper = pipe.reaper(lambda circuit: print(circuit, file=file))
-        reaper.run()
+        reaper = CircuitReaper(pipe.reader(), lambda circuit: print(circuit, file=file))
+        while reaper.read(None):
+            pass
     return os.waitstatus_to_exitcode(os.waitpid(server, 0)[1])
 
 

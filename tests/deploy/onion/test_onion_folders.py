@@ -155,6 +155,18 @@ def test_a_state_folder_with_a_long_path_still_has_sockets(tmp_path):
         places.sockets.rmdir()
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o702])
+def test_a_folder_for_sockets_in_which_others_may_write_is_refused(tmp_path, mode):
+    sockets = tmp_path / "sockets"
+    sockets.mkdir()
+    sockets.chmod(mode)
+    with pytest.raises(OnionFolderError, match="others may write in it"):
+        OnionPlaces.of(tmp_path, sockets).prepare()
+
+    sockets.chmod(0o2750)
+    OnionPlaces.of(tmp_path, sockets).prepare()
+
+
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o666, 0o600])
 def test_a_socket_of_another_mode_is_refused(tmp_path, mode):
     with socket.socket(socket.AF_UNIX) as one:
