@@ -141,11 +141,8 @@ def _unknown(folded: list[str], meant: WordList) -> UnknownWordError:
 
 
 def _nearest(word: str, wordlist: WordList) -> tuple[str, ...]:
-    word = word[:_LONGEST_NAMED]
-    near = difflib.get_close_matches(word, wordlist.spoken, n=12, cutoff=0.6)
-    # Of words that are equally near, those with the same beginning: hands slip there least.
-    near.sort(key=lambda one: (difflib.SequenceMatcher(None, word, one).ratio(), one[0] == word[0]), reverse=True)
-    return tuple(wordlist.words[wordlist.spoken[letters]] for letters in near[:3])
+    near = difflib.get_close_matches(word[:_LONGEST_NAMED], wordlist.spoken, n=3, cutoff=0.6)
+    return tuple(wordlist.words[wordlist.spoken[letters]] for letters in near)
 
 
 def _apart(folded: Iterable[str], wordlist: WordList) -> list[str]:

@@ -33,7 +33,9 @@ def login() -> str:
         budget().spend(Expense.LOGINS)
         meant = codename.parse(typed)
     except UnknownWordError as error:
-        return render_template("login.html", typed=typed, unknown=error.words, count=error.typed, expected=error.expected)
+        return render_template(
+            "login.html", typed=typed, unknown=error.words, count=error.typed, expected=error.expected
+        )
     except WrongCountError as error:
         return render_template("login.html", typed=typed, count=error.found, expected=error.expected)
     except CodenameError:

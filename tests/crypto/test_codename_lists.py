@@ -13,7 +13,23 @@ from crypto.letters import fold
 from crypto.wordlists import DIGITS, EFF_LARGE, LIST_IDS
 
 each_list = pytest.mark.parametrize("list_id", LIST_IDS)
-SEPARATORS = st.sampled_from(["", " ", "-", "\n", ", ", ".", "_", "/", "\u3000", "\u2019", " \u2014 ", "\xa0", "\u060c", "\u200f", "、"])
+SEPARATORS = st.sampled_from([
+    "",
+    " ",
+    "-",
+    "\n",
+    ", ",
+    ".",
+    "_",
+    "/",
+    "\u3000",
+    "\u2019",
+    " \u2014 ",
+    "\xa0",
+    "\u060c",
+    "\u200f",
+    "、",
+])
 MARKS = st.sampled_from(["", "", "\u0301", "\u0308", "\u0327", "\u0306", "\u200d", "\xad"])
 ZEROS = "0\u0660\u06f0\u0966\u09e6\u1040\uff10\U0001d7ce"  # ASCII, Arabic, Persian, Devanagari, Bengali, Burmese, wide, bold
 TURKISH = {"i": "\u0131", "ı": "i", "I": "\u0130"}
@@ -156,7 +172,13 @@ def test_hostile_text_is_refused_with_a_reason(piece: str, times: int) -> None:
 
 @pytest.mark.parametrize(
     ("list_id", "indexes"),
-    [("tr-1", (0,) * 7), ("de-1", (0,) * 8), ("digits-1", (10_000, *(0,) * 6)), ("xx-1", (0,) * 7), ("de-1", (-1,) * 7)],
+    [
+        ("tr-1", (0,) * 7),
+        ("de-1", (0,) * 8),
+        ("digits-1", (10_000, *(0,) * 6)),
+        ("xx-1", (0,) * 7),
+        ("de-1", (-1,) * 7),
+    ],
 )
 def test_no_codename_of_another_shape(list_id: str, indexes: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"not a codename|unknown word list"):

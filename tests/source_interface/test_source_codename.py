@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from crypto import wordlists
+from crypto import codename, wordlists
 from crypto.kdf import TEST_KDF
 from source_interface.derivation import Derivation
 from source_interface.services import EXTENSION
@@ -93,6 +93,19 @@ def test_a_word_on_no_list_is_named_with_the_nearest_before_anything_is_derived(
     assert "zookeper" in page.text
     assert "zookeeper" in page.text
     assert intake.derived == []
+
+
+@pytest.mark.parametrize(
+    ("list_id", "told"), [("tr-1", "eight words"), ("zh-hans-1", "nine characters"), ("digits-1", "28 digits")]
+)
+def test_a_codename_of_another_list_is_told_its_own_count_and_derived_once(
+    intake: Intake, list_id: str, told: str
+) -> None:
+    one = codename.generate(list_id)
+    assert told in intake.browser().log_in(" ".join(one.words[:-1])).text
+    assert intake.derived == []
+    intake.browser().log_in(one.text)
+    assert intake.derived == [one]
 
 
 @pytest.mark.parametrize(

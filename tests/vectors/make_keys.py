@@ -10,7 +10,6 @@ from crypto.codename import Codename
 from crypto.signed import SigningKey, sign
 from tests.vectors.common import HOST_KEY, LINE, LINE_KEY, OTHER, RECEIVER, SOURCE, Vector
 
-
 # For each list: indexes of a codename, and the same typed otherwise than it is shown.
 _LISTS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("de-1", (0, 6161, 42, 1, 2, 3, 4)),
@@ -72,7 +71,10 @@ def codenames() -> Vector:
         "hyphened words joined": (hyphens, hyphens.text.replace("-", "")),
         "English and German words: the earlier list": (Codename(codename.EFF_LARGE, english), " ".join(shared)),
         **_typed_in_every_list(),
-        "ru-1 with \u0451 and without \u0439": (russian, russian.text.replace("\u0435", "\u0451").replace("\u0439", "\u0438")),
+        "ru-1 with \u0451 and without \u0439": (
+            russian,
+            russian.text.replace("\u0435", "\u0451").replace("\u0439", "\u0438"),
+        ),
         "tr-1 on an English keyboard": (turkish, "abajur tarak alkis asci asiri baris basibos abdal"),
         "fr-1 with a ligature": (french, "b\u0153uf " * 7),
         "digits-1 in Arabic-Indic digits": (digits, _in_digits("\u0660")),
@@ -104,7 +106,10 @@ def codenames() -> Vector:
             {"error": "UnknownWordError", "list_id": "zh-hans-1", "word": "\u4f9d"},
         ),
         "a digit too few": (digits.text[:-1], {"error": "WrongCountError", "found": 27, "expected": 28}),
-        "digits among words": (digits.text + " zoom", {"error": "WrongCountError", "list_id": "eff-large-1", "found": 1}),
+        "digits among words": (
+            digits.text + " zoom",
+            {"error": "WrongCountError", "list_id": "eff-large-1", "found": 1},
+        ),
     }
     vectors: list[Vector] = [
         {"name": name, "typed": typed, "expect": {"canonical": meant.canonical.decode()}}
