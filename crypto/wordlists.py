@@ -46,7 +46,7 @@ LIST_IDS: Final = tuple(_FROZEN)
 
 @dataclass(frozen=True)
 class WordList:
-    """`words` in the list's order; `index` maps each word to its place in it.
+    """`words` in the list's order.
 
     A codename has `length` of them, shown `together` so many without a blank. `language` is a BCP 47 tag. Every list is
     read from left to right, digits on a right-to-left page, too.
@@ -57,8 +57,12 @@ class WordList:
     length: int
     together: int
     words: tuple[str, ...]
-    index: Mapping[str, int]
     direction: str = "ltr"
+
+    @cached_property
+    def index(self) -> Mapping[str, int]:
+        """Each word's place in the list."""
+        return MappingProxyType({word: i for i, word in enumerate(self.words)})
 
     @cached_property
     def spoken(self) -> Mapping[str, int]:
@@ -107,8 +111,14 @@ def load(list_id: str) -> WordList:
     if hashlib.sha256(data).hexdigest() != frozen.sha256:
         raise RuntimeError(f"the word list {list_id} is damaged: install the program again")
     words = tuple(data.decode("utf-8").splitlines())
-    index = MappingProxyType({word: i for i, word in enumerate(words)})
-    return WordList(list_id, frozen.language, frozen.length, frozen.together, words, index)
+    return WordList(list_id, frozen.language, frozen.length, frozen.together, words)
+
+
+def prepare() -> None:
+    """Read every list now: else the first to come after a start waits longer, and who measures that knows that nobody came
+    before."""
+    for one in map(load, LIST_IDS):
+        _ = one.usable, one.longest, one.alphabet
 
 
 def _file(list_id: str) -> bytes:

@@ -95,6 +95,13 @@ def test_a_word_on_no_list_is_named_with_the_nearest_before_anything_is_derived(
     assert intake.derived == []
 
 
+def test_the_first_to_come_after_a_start_waits_for_no_word_list(open_intake) -> None:
+    wordlists.load.cache_clear()
+    open_intake()
+    assert wordlists.load.cache_info().currsize == len(wordlists.LIST_IDS)
+    assert all({"spoken", "usable"} <= vars(wordlists.load(list_id)).keys() for list_id in wordlists.LIST_IDS)
+
+
 @pytest.mark.parametrize(
     ("list_id", "told"), [("tr-1", "eight words"), ("zh-hans-1", "nine characters"), ("digits-1", "28 digits")]
 )
