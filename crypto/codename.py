@@ -7,19 +7,17 @@ key is derived, from public lists alone: it tells nothing about any mailbox.
 
 import difflib
 import secrets
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from types import MappingProxyType
 from typing import Final
 
 from crypto import wordlists
-from crypto.wordlists import EFF_LARGE, WordList
+from crypto.letters import fold
+from crypto.wordlists import DIGITS, EFF_LARGE, LIST_IDS, WordList
 
-WORDS: Final = 7
 LONGEST_TYPED: Final = 1_000  # characters; the longest codename has 76
 _LONGEST_NAMED: Final = 40  # letters of an unknown word that an error repeats
+_MOST_NAMED: Final = 7  # unknown words that an error repeats
 
 
 class CodenameError(ValueError):
@@ -27,45 +25,58 @@ class CodenameError(ValueError):
 
 
 class UnknownWordError(CodenameError):
-    """Words are on no list. `words` are the first of them, at most seven, each with the nearest words that are on it, best
-    first, at most three; `typed` is how many words were typed in all, as far as they can be told apart."""
+    """Words are not on the list that was meant by most of what was typed, `list_id`, whose codenames have `expected` words.
 
-    def __init__(self, words: tuple[tuple[str, tuple[str, ...]], ...], typed: int) -> None:
+    `words` are the first of them, at most seven, each with the nearest words that are on it, best first, at most three;
+    `typed` is how many words were typed in all, as far as they can be told apart.
+    """
+
+    def __init__(self, words: tuple[tuple[str, tuple[str, ...]], ...], typed: int, meant: WordList) -> None:
         super().__init__("a word is on no list")
         self.words = words
         self.typed = typed
+        self.list_id, self.expected = meant.list_id, meant.length
 
 
 class WrongCountError(CodenameError):
-    """All words are known but there are `found` of them instead of seven."""
+    """All words are on the list `list_id` but there are `found` of them instead of `expected`. For `digits-1` these are
+    digits: of a group that lacks one, nobody can say which it is."""
 
-    def __init__(self, found: int) -> None:
-        super().__init__(f"a codename has {WORDS} words, not {found}")
-        self.found = found
+    def __init__(self, list_id: str, found: int, expected: int) -> None:
+        super().__init__(f"a codename of {list_id} has {expected}, not {found}")
+        self.list_id, self.found, self.expected = list_id, found, expected
 
 
 @dataclass(frozen=True, repr=False)
 class Codename:
-    """A word list's id and seven indexes from zero. Its repr shows nothing: it is a secret.
+    """A word list's id and indexes from zero. Its repr shows nothing: it is a secret.
 
-    ValueError for an index outside the list, or of a word that sounds as an earlier one does.
+    ValueError for an unknown list, another number of words than the list's codenames have, an index outside the list, or
+    that of a word that sounds as an earlier one does.
     """
 
     list_id: str
     indexes: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if len(self.indexes) != WORDS or not set(self.indexes) <= _usable(self.list_id):
+        if self.list_id not in LIST_IDS:
+            raise ValueError("unknown word list")
+        if len(self.indexes) != self._list.length or not self._list.usable.issuperset(self.indexes):
             raise ValueError("not a codename of its list")
 
     @property
+    def _list(self) -> WordList:
+        return wordlists.load(self.list_id)
+
+    @property
     def words(self) -> tuple[str, ...]:
-        return tuple(_words(self.list_id).words[i] for i in self.indexes)
+        return tuple(self._list.words[i] for i in self.indexes)
 
     @property
     def text(self) -> str:
-        """As a person writes it down: words with blanks between."""
-        return " ".join(self.words)
+        """As a person writes it down: words, or groups of characters or digits, with blanks between."""
+        words, together = self.words, self._list.together
+        return " ".join("".join(words[i : i + together]) for i in range(0, len(words), together))
 
     @property
     def canonical(self) -> bytes:
@@ -76,95 +87,73 @@ class Codename:
     def from_canonical(cls, canonical: bytes) -> "Codename":
         """The inverse of `canonical`; ValueError for anything else."""
         list_id, _, tail = canonical.decode("ascii").partition(":")
-        if list_id != EFF_LARGE:
-            raise ValueError("unknown word list")
         codename = cls(list_id, tuple(map(int, tail.split("-"))))
         if codename.canonical != canonical:
             raise ValueError("not the one encoding of a codename")
         return codename
 
 
-def generate() -> Codename:
-    """A fresh codename: 90.4 bits from the operating system."""
-    usable = sorted(_usable(EFF_LARGE))
-    return Codename(EFF_LARGE, tuple(secrets.choice(usable) for _ in range(WORDS)))
+def generate(list_id: str = EFF_LARGE) -> Codename:
+    """A fresh codename of the list, of at least 88 bits from the operating system, which `parse` reads as no other."""
+    wordlist = wordlists.load(list_id)
+    usable = sorted(wordlist.usable)
+    while True:
+        one = Codename(list_id, tuple(secrets.choice(usable) for _ in range(wordlist.length)))
+        if parse(one.text) == one:
+            return one
 
 
 def parse(untrusted_typed: str) -> Codename:
-    """The codename that a person meant. Raises UnknownWordError, WrongCountError or CodenameError."""
+    """The codename that a person meant, whatever list it is of. Raises UnknownWordError, WrongCountError or CodenameError."""
     if len(untrusted_typed) > LONGEST_TYPED:
         raise CodenameError("too long for a codename")
-    spoken = _spoken(EFF_LARGE)
-    folded = _fold(untrusted_typed)
+    folded = fold(untrusted_typed)
     letters = "".join(folded)
     if len(letters) > LONGEST_TYPED:  # one character may stand for many letters
         raise CodenameError("too long for a codename")
-    found = _part(letters, spoken)
-    if found is None:
-        raise _unknown(_join(folded, spoken), spoken)
-    if len(found) != WORDS:
-        raise WrongCountError(len(found))
-    return Codename(EFF_LARGE, tuple(spoken[word] for word in found))
+    lists = [wordlists.load(list_id) for list_id in LIST_IDS]
+    parted = [(one, parts) for one in lists if (parts := one.part(letters)) is not None]
+    for one, parts in parted:
+        if len(parts) == one.length:
+            return Codename(one.list_id, parts)
+    if letters.isdecimal():
+        digits = wordlists.load(DIGITS)
+        raise WrongCountError(DIGITS, len(letters), digits.length * digits.longest)
+    for one, parts in parted:
+        raise WrongCountError(one.list_id, len(parts), one.length)
+    raise _unknown(folded, max(lists, key=lambda one: _likeness(folded, one)))
 
 
-def _unknown(typed_words: list[str], spoken: Mapping[str, int]) -> UnknownWordError:
+def _likeness(folded: list[str], wordlist: WordList) -> tuple[int, int]:
+    """How many typed words are on the list, and how many could be by their letters."""
+    words = _apart(folded, wordlist)
+    known = sum(wordlist.part(word) is not None for word in words)
+    return known, sum(wordlist.alphabet.issuperset(word) for word in words)
+
+
+def _unknown(folded: list[str], meant: WordList) -> UnknownWordError:
     """The typed words that are no word of the list and not several of them."""
-    parted = {word: _part(word, spoken) for word in typed_words}
-    unknown = [word for word, parts in parted.items() if parts is None][:WORDS]
-    typed = sum(len(parted[word] or (word,)) for word in typed_words)
-    return UnknownWordError(tuple((word[:_LONGEST_NAMED], _nearest(word)) for word in unknown), typed)
+    words = _apart(folded, meant)
+    parted = {word: meant.part(word) for word in words}
+    unknown = [word for word, parts in parted.items() if parts is None][:_MOST_NAMED]
+    typed = sum(len(parted[word] or (word,)) for word in words)
+    return UnknownWordError(tuple((word[:_LONGEST_NAMED], _nearest(word, meant)) for word in unknown), typed, meant)
 
 
-def _nearest(word: str) -> tuple[str, ...]:
-    return tuple(difflib.get_close_matches(word[:_LONGEST_NAMED], _words(EFF_LARGE).words, n=3, cutoff=0.6))
+def _nearest(word: str, wordlist: WordList) -> tuple[str, ...]:
+    near = difflib.get_close_matches(word[:_LONGEST_NAMED], wordlist.spoken, n=3, cutoff=0.6)
+    return tuple(wordlist.words[wordlist.spoken[letters]] for letters in near)
 
 
-@cache
-def _words(list_id: str) -> WordList:
-    return wordlists.load(list_id)
-
-
-@cache
-def _spoken(list_id: str) -> MappingProxyType[str, int]:
-    """Each word's letters and its index. `yo-yo` and `yoyo` have the same letters: the first stands for both."""
-    spoken: dict[str, int] = {}
-    for index, word in enumerate(_words(list_id).words):
-        spoken.setdefault(word.replace("-", ""), index)
-    return MappingProxyType(spoken)
-
-
-@cache
-def _usable(list_id: str) -> frozenset[int]:
-    return frozenset(_spoken(list_id).values())
-
-
-def _fold(typed: str) -> list[str]:
-    """Letters without marks, case or width; everything else separates words."""
-    plain = unicodedata.normalize("NFKD", typed).casefold().replace("ı", "i")
-    plain = unicodedata.normalize("NFKD", plain)
-    kept = (c if c.isalpha() else "" if unicodedata.category(c) in ("Mn", "Mc", "Me", "Cf") else " " for c in plain)
-    return "".join(kept).split()
-
-
-def _join(folded: list[str], spoken: Mapping[str, int]) -> list[str]:
-    """Put back the few words of the list that have a hyphen, so that none of their halves is called unknown."""
+def _apart(folded: Iterable[str], wordlist: WordList) -> list[str]:
+    """Typed words as the list has them: the few that it writes with a hyphen put back together, so that none of their
+    halves is called unknown; characters each for itself where each is a word."""
+    if wordlist.longest == 1:
+        return list("".join(folded))
     out: list[str] = []
     for word in folded:
-        if out and out[-1] not in spoken and out[-1] + word in spoken:
+        if out and out[-1] not in wordlist.spoken and out[-1] + word in wordlist.spoken:
             out[-1] += word
         else:
             out.append(word)
     return out
-
-
-def _part(letters: str, spoken: Mapping[str, int]) -> list[str] | None:
-    """Letters taken apart into words, or None. No word of the list begins another, so there is one way at most."""
-    longest = max(map(len, spoken))
-    parts, start = [], 0
-    for end in range(1, len(letters) + 1):
-        if letters[start:end] in spoken:
-            parts.append(letters[start:end])
-            start = end
-        elif end - start > longest:
-            return None
-    return parts if start == len(letters) else None

@@ -8,6 +8,7 @@ from flask import Response, g, request
 from markupsafe import Markup
 from werkzeug.exceptions import BadRequest
 
+from crypto import wordlists
 from crypto.kdf import LUWTE_KDF_1, Profile
 from source_interface import advice_pages, answers, headers, landing, leaving, login, mailbox, wording
 from source_interface.advice_library import FOLDER, AdviceLibrary
@@ -35,6 +36,7 @@ def create_app(
     With `circuits`, every request must tell its circuit (CIRCUIT in the environment); each has the policy's budgets, and
     whoever goes far past them is told to `circuits`.
     """
+    wordlists.prepare()
     app = QuietFlask(__name__, static_folder=None)
     app.config.update(MAX_FORM_MEMORY_SIZE=64 * 1024, PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
     # Otherwise some addresses are answered with a redirect, which repeats the host name that was asked for.

@@ -33,9 +33,11 @@ def login() -> str:
         budget().spend(Expense.LOGINS)
         meant = codename.parse(typed)
     except UnknownWordError as error:
-        return render_template("login.html", typed=typed, unknown=error.words, count=error.typed)
+        return render_template(
+            "login.html", typed=typed, unknown=error.words, count=error.typed, expected=error.expected
+        )
     except WrongCountError as error:
-        return render_template("login.html", typed=typed, count=error.found)
+        return render_template("login.html", typed=typed, count=error.found, expected=error.expected)
     except CodenameError:
         return render_template("login.html", too_long=True)
     except BusyError:

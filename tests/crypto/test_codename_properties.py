@@ -1,6 +1,6 @@
 """A codename survives whatever a keyboard or a hurried person does to it, and only then."""
 
-import itertools
+import difflib
 import unicodedata
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crypto import codename, wordlists
 from crypto.codename import Codename, CodenameError, UnknownWordError, WrongCountError
-from crypto.wordlists import EFF_LARGE
+from crypto.wordlists import EFF_LARGE, LIST_IDS
 
 LIST = wordlists.load(EFF_LARGE)
 USABLE = [i for i, word in enumerate(LIST.words) if word != "yoyo"]
@@ -81,9 +81,9 @@ def test_arbitrary_text_is_refused_with_a_reason(typed: str) -> None:
         assert codename.parse(one.text) == one
     elif isinstance(refusal, UnknownWordError):
         assert 0 < len(refusal.words[0][0]) <= 40
-        assert set(refusal.words[0][1]) <= set(LIST.words)
+        assert set(refusal.words[0][1]) <= set(wordlists.load(refusal.list_id).words)
     elif isinstance(refusal, WrongCountError):
-        assert refusal.found != 7
+        assert refusal.found != refusal.expected
     else:
         assert len(unicodedata.normalize("NFKD", typed)) > codename.LONGEST_TYPED
 
@@ -100,7 +100,7 @@ def test_characters_that_stand_for_many_letters_make_nobody_wait() -> None:
 def test_a_word_on_no_list_is_the_one_that_is_named(one: Codename, place: int, wrong: str) -> None:
     words = list(one.words)
     words[place] = wrong
-    assume(wrong not in LIST.index)
+    assume(not any(wordlists.load(list_id).part(wrong) for list_id in LIST_IDS))
     with pytest.raises(UnknownWordError) as caught:
         codename.parse(" ".join(words))
     assert caught.value.words[0][0] == wrong
@@ -112,10 +112,15 @@ def test_a_slip_of_one_letter_finds_the_word_again(index: int, draw: st.DataObje
     assume(len(word) >= 6 and "-" not in word)
     place = draw.draw(st.integers(1, len(word) - 1))
     slipped = word[:place] + draw.draw(st.sampled_from("qxz")) + word[place + 1 :]
-    assume(slipped not in LIST.index)
+    assume(not any(wordlists.load(list_id).part(slipped) for list_id in LIST_IDS))
     with pytest.raises(UnknownWordError) as caught:
         codename.parse(slipped)
-    assert word in caught.value.words[0][1]
+    near = caught.value.words[0][1]
+    assert word in near or min(_likeness(slipped, other) for other in near) >= _likeness(slipped, word)
+
+
+def _likeness(typed: str, word: str) -> float:
+    return difflib.SequenceMatcher(None, typed, word.replace("-", "")).ratio()
 
 
 @given(st.binary(max_size=60))
@@ -125,16 +130,6 @@ def test_arbitrary_canonical_bytes(untrusted: bytes) -> None:
     except ValueError:
         return
     assert one.canonical == untrusted
-
-
-def test_the_list_can_be_typed() -> None:
-    """What forgiveness rests on: letters and a few hyphens, no word beginning another, one pair that sounds alike."""
-    letters = [word.replace("-", "") for word in LIST.words]
-    assert len(LIST.words) == 7776
-    assert all(word.isascii() and word.isalpha() and word.islower() for word in letters)
-    assert sorted(word for word in letters if letters.count(word) > 1) == ["yoyo", "yoyo"]
-    ordered = sorted(set(letters))
-    assert not [a for a, b in itertools.pairwise(ordered) if b.startswith(a)]
 
 
 def test_generated_codenames_come_from_the_whole_list() -> None:
@@ -154,9 +149,3 @@ def test_a_codename_is_not_shown_by_accident() -> None:
 def test_indexes_outside_the_list(indexes: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="not a codename"):
         Codename(EFF_LARGE, indexes)
-
-
-def test_a_damaged_list_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wordlists, "_SHA256", {EFF_LARGE: "0" * 64})
-    with pytest.raises(RuntimeError, match="damaged"):
-        wordlists.load(EFF_LARGE)

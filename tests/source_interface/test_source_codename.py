@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from crypto import wordlists
+from crypto import codename, wordlists
 from crypto.kdf import TEST_KDF
 from source_interface.derivation import Derivation
 from source_interface.services import EXTENSION
@@ -93,6 +93,26 @@ def test_a_word_on_no_list_is_named_with_the_nearest_before_anything_is_derived(
     assert "zookeper" in page.text
     assert "zookeeper" in page.text
     assert intake.derived == []
+
+
+def test_the_first_to_come_after_a_start_waits_for_no_word_list(open_intake) -> None:
+    wordlists.load.cache_clear()
+    open_intake()
+    assert wordlists.load.cache_info().currsize == len(wordlists.LIST_IDS)
+    assert all({"spoken", "usable"} <= vars(wordlists.load(list_id)).keys() for list_id in wordlists.LIST_IDS)
+
+
+@pytest.mark.parametrize(
+    ("list_id", "told"), [("tr-1", "eight words"), ("zh-hans-1", "nine characters"), ("digits-1", "28 digits")]
+)
+def test_a_codename_of_another_list_is_told_its_own_count_and_derived_once(
+    intake: Intake, list_id: str, told: str
+) -> None:
+    one = codename.generate(list_id)
+    assert told in intake.browser().log_in(" ".join(one.words[:-1])).text
+    assert intake.derived == []
+    intake.browser().log_in(one.text)
+    assert intake.derived == [one]
 
 
 @pytest.mark.parametrize(
