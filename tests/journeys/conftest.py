@@ -6,7 +6,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from stem.control import Controller
 
+from deploy.trial.processes import free_ports
 from deploy.trial.tor_network import TorNetwork
 from deploy.trial.tor_process import TorClient
 from tests.journeys.onion_line import OnionLine, serving
@@ -29,7 +31,7 @@ def open_browser(tor_client: TorClient, tmp_path: Path) -> Iterator[OpenBrowser]
     with ExitStack() as stack:
 
         def open_one(kind: str) -> Browser:
-            folder, port = tmp_path / f"browser-{kind}", tor_client.socks_port
+            folder, port = tmp_path / f"browser-{kind}", _port_of_its_own(tor_client)
             folder.mkdir()
             try:
                 browser = Chromium(folder, port) if kind == "chromium" else Firefox(folder, Level[kind.upper()], port)
@@ -39,6 +41,17 @@ def open_browser(tor_client: TorClient, tmp_path: Path) -> Iterator[OpenBrowser]
             return browser
 
         yield open_one
+
+
+def _port_of_its_own(tor: TorClient) -> int:
+    """A further SOCKS port, whose circuits tor shares with no other port: people who each have a tor share none either, and
+    the host counts what a circuit asks for."""
+    (port,) = free_ports(1)
+    with Controller.from_socket_file(str(tor.control)) as controller:
+        controller.authenticate()
+        ports = controller.get_conf("SocksPort", multiple=True)
+        controller.set_conf("SocksPort", [*ports, f"127.0.0.1:{port} ExtendedErrors"])
+    return port
 
 
 @pytest.fixture(scope="session")
