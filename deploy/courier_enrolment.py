@@ -11,13 +11,15 @@ from typing import Final
 import click
 
 from deploy.command import STATE
+from deploy.onion.errors import OnionError
 from journalist_interface.courier.errors import PairingError
 from journalist_interface.courier.keys import enrolment_line, parse_enrolment
-from store.files import exclusively, remove_whole, sync_folder, write_whole
+from store.files import LockedError, exclusively, remove_whole, sync_folder, write_whole
 from store.intake.errors import SetupError
 
 _SUFFIX: Final = ".auth"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}", re.ASCII)
+_NOBODY: Final = 2**31 - 1  # no process has this number; 0, 1 and negative ones would be whole groups of them
 _MOST: Final = 300  # of x25519 keys that a descriptor holds with room to spare
 
 
@@ -91,20 +93,16 @@ class Enrolment:
 
 
 def tell_host(state: Path) -> bool:
-    """Let a running host read the couriers' keys anew. False when none runs here."""
+    """Let a running host read the couriers' keys anew. False when none runs here; OnionError when it cannot be told."""
+    with suppress(LockedError), exclusively(state / "host.lock"):
+        return False  # a host holds this for as long as it lives, and what it left behind is nobody's number any more
     try:
         pid = int((state / "run" / "host.pid").read_text("ascii")[:20])
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        # The number may have gone to another program since, which the signal would end.
-        if (
-            pid < 2
-            or b"serve" not in command
-            or not any(Path(os.fsdecode(part)).name == "luwte-intake" for part in command)
-        ):
-            return False
-        os.kill(pid, signal.SIGHUP)
-    except (OSError, ValueError):
-        return False
+        os.kill(pid if pid > 1 else _NOBODY, signal.SIGHUP)
+    except (OSError, ValueError) as error:
+        raise OnionError(
+            "a host runs here and could not be told: it goes by the couriers that it knew before. Stop it and start it again"
+        ) from error
     return True
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from deploy.courier_enrolment import Enrolment, tell_host
+from deploy.onion.errors import OnionError
 from journalist_interface.courier.errors import PairingError
 from journalist_interface.courier.keys import CourierKey, parse_enrolment, parse_onion
+from store.files import exclusively
 
 BIN = Path(sys.executable).parent
 LOW_ORDER = [0, 1, 325606250916557431795983626356110631294008115727848805560023387167927233504]
@@ -227,14 +229,14 @@ def test_couriers_are_enrolled_at_an_intake_host_only(tmp_path: Path) -> None:
 
 @pytest.fixture
 def sleeper(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that looks like a running host, and notes a SIGHUP."""
-    program = tmp_path / "luwte-intake"
+    """A process that stands for a running host, and notes a SIGHUP."""
+    program = tmp_path / "program"
     program.write_text(
         "import signal, sys, time\n"
-        "signal.signal(signal.SIGHUP, lambda *_: (open(sys.argv[2], 'w').close(), sys.exit()))\n"
+        "signal.signal(signal.SIGHUP, lambda *_: (open(sys.argv[1], 'w').close(), sys.exit()))\n"
         "print('ready', flush=True)\ntime.sleep(60)\n"
     )
-    process = subprocess.Popen([sys.executable, program, "serve", tmp_path / "told"], stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, program, tmp_path / "told"], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     yield process
@@ -246,9 +248,19 @@ def sleeper(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_running_host_is_told(state: Path, tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     (state / "run").mkdir()
     (state / "run" / "host.pid").write_text(f"{sleeper.pid}\n")
-    assert tell_host(state)
+    with exclusively(state / "host.lock"):
+        assert tell_host(state)
     assert sleeper.wait(30) == 0
     assert (tmp_path / "told").exists()
+
+
+@pytest.mark.parametrize("left", [None, "", "x", "0", "1", "-1", "99999999"])
+def test_a_host_that_cannot_be_told_is_not_called_absent(state: Path, left: str | None) -> None:
+    (state / "run").mkdir()
+    if left is not None:
+        (state / "run" / "host.pid").write_text(left)
+    with exclusively(state / "host.lock"), pytest.raises(OnionError, match="could not be told"):
+        tell_host(state)
 
 
 @pytest.mark.parametrize("left", ["", "x", "0", "1", "-1", "99999999", "{other}"])
