@@ -290,6 +290,7 @@ def test_what_is_no_proper_request_gets_a_page_of_the_same_size_that_repeats_not
     assert b"no-store" in head
     assert b"default-src 'none'" in head
     assert b"gunicorn" not in heard.lower()
+    assert b'<link rel="icon" href="data:,">' in body, "a browser with tabs to mark would ask for one"
 
 
 def test_one_connection_carries_one_request(server: Server) -> None:
