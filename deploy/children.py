@@ -89,11 +89,16 @@ class Child:
             self._told = -1
 
 
+def end_with_parent(parent: int) -> None:
+    """In a child, before it does anything else: it ends when its parent's thread does, a killed one's too."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it was gone before the kernel was asked
+        os._exit(1)
+
+
 def _in_child(work: Callable[[Ready], object], parent: int, tells: int) -> int:
     try:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            return 1
+        end_with_parent(parent)
         os.setpgid(0, 0)
         for number in SIGNALS:
             # A reload may be asked for before what runs here listens to it.

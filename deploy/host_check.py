@@ -19,16 +19,16 @@ _GATEWAY: Final = (
 )
 
 
-def only_for(onion: str | None, app: Application, refusal: Callable[[], bytes]) -> Application:
-    """The application, for requests to this onion address alone; others get what `refusal` makes, a whole HTTP answer. Without
-    an address (a trial on this machine) everything is let through."""
+def only_for(onion: str | None, app: Application, refuse: Callable[[dict[str, Any]], bytes]) -> Application:
+    """The application, for requests to this onion address alone; others get what `refuse` makes, a whole HTTP answer, from the
+    WSGI environment. Without an address (a trial on this machine) everything is let through."""
     if onion is None:
         return app
 
     def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if is_for(onion, environ):
             return app(environ, start_response)
-        head, _, body = refusal().partition(b"\r\n\r\n")
+        head, _, body = refuse(environ).partition(b"\r\n\r\n")
         status, *lines = head.decode("latin-1").split("\r\n")
         pairs = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
         # gunicorn says by itself that it closes the connection.

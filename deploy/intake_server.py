@@ -6,7 +6,6 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from deploy.intake_config import load_configuration
 from deploy.intake_worker import ENDING, Entry, IntakeWorker
 from deploy.quiet import QuietInput, QuietLogger, Refusal, refusal
 from source_interface import create_app
-from source_interface.budgets import CIRCUIT, Policy
+from source_interface.budgets import CIRCUIT, Budgets, Policy
 from store.files import exclusively
 from store.intake.place import IntakePlace
 
@@ -130,17 +129,20 @@ def serve(
     configuration reaches them.
     """
     configuration = load_configuration(state)
-    entry = replace(entry or Entry(), circuits=circuits)
+    # Each worker counts in a copy of its own: this is before any is forked.
+    budgets = None if circuits is None else Budgets(policy or Policy(), circuits)
+    entry = replace(entry or Entry(), circuits=circuits, budgets=budgets)
 
     def open_place() -> IntakePlace:
         return IntakePlace.open(state, settings=configuration.settings, database_url=configuration.database_url)
 
+    def refuse(environ: dict[str, Any]) -> bytes:
+        if budgets is not None:
+            budgets.refused(environ[CIRCUIT])
+        return refusal(Refusal.NOT_DIRECT)
+
     def make_app() -> Any:
-        return only_for(
-            onion,
-            create_app(open_place(), circuits=circuits, policy=policy or Policy()),
-            partial(refusal, Refusal.NOT_DIRECT),
-        )
+        return only_for(onion, create_app(open_place(), budgets), refuse)
 
     first = open_place()
     try:

@@ -29,6 +29,7 @@ from deploy.circuits import CircuitCloser
 from deploy.deadlines import Deadlines, TimedSocket
 from deploy.entrance import Admission, Circuits, LongRequests, Queue, Room
 from deploy.quiet import QuietResponse, Refusal, refusal
+from source_interface.budgets import Budgets
 
 ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})  # a worker begins with these blocked
 _READ_BYTES: Final = 16 * 1024
@@ -40,9 +41,13 @@ _OTHER_FILES: Final = 1_000  # that this process may have open: uploads, the dat
 
 @dataclass(frozen=True)
 class Entry:
-    """What a worker needs to know about who may come in. Without `circuits`, no tor stands before it."""
+    """What a worker needs to know about who may come in. Without `circuits`, no tor stands before it.
+
+    What it refuses by itself is counted in `budgets`; the application counts the rest there.
+    """
 
     circuits: CircuitCloser | None = None
+    budgets: Budgets | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     room: Room = field(default_factory=Room)
     sizes: Sizes = field(default_factory=Sizes)
@@ -78,6 +83,11 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
     def init_signals(self) -> None:
         super().init_signals()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+    def _count(self, connection: Connection) -> None:
+        """A request of a circuit that was let in, which the application will not see."""
+        if self._entry.budgets is not None and connection.sock.circuit is not None:
+            self._entry.budgets.refused(connection.sock.circuit)
 
     # In the main loop: nothing here waits.
 
@@ -145,6 +155,7 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
         return False
 
     def _refuse(self, connection: Connection, why: Refusal) -> None:
+        self._count(connection)
         with suppress(OSError):
             connection.sock.send(refusal(why))
         self._waiting.remove(connection)
@@ -212,6 +223,7 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
                 if taken:
                     self.handle_request(request, connection)
                 else:
+                    self._count(connection)
                     connection.sock.sendall(refusal(Refusal.BUSY))
         except (NoMoreData, StopIteration):
             pass  # the client went away
@@ -219,6 +231,7 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
             if error.errno not in (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN):
                 self.log.exception("")
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told nothing of it
+            self._count(connection)
             self.handle_error(None, connection.sock, None, error)
         return False
 

@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from importlib import resources
-from typing import Final
 
 from flask import Response, g, request
 from markupsafe import Markup
@@ -12,7 +11,7 @@ from crypto import wordlists
 from crypto.kdf import LUWTE_KDF_1, Profile
 from source_interface import advice_pages, answers, headers, landing, leaving, login, mailbox, wording
 from source_interface.advice_library import FOLDER, AdviceLibrary
-from source_interface.budgets import CIRCUIT, Budgets, BusyError, Closer, CountedBody, NoBudget, Policy
+from source_interface.budgets import CIRCUIT, Budgets, BusyError, CountedBody, NoBudget
 from source_interface.derivation import Derivation
 from source_interface.errors import QuietFlask, register
 from source_interface.language import language
@@ -21,20 +20,11 @@ from source_interface.services import EXTENSION, Services, services, visit
 from source_interface.visit import Visit
 from store.intake.place import IntakePlace
 
-_POLICY: Final = Policy()
 
+def create_app(place: IntakePlace, budgets: Budgets | None = None, *, profile: Profile = LUWTE_KDF_1) -> QuietFlask:
+    """The application for an opened intake host. The profile is for tests: no configuration reaches it.
 
-def create_app(
-    place: IntakePlace,
-    *,
-    profile: Profile = LUWTE_KDF_1,
-    circuits: Closer | None = None,
-    policy: Policy = _POLICY,
-) -> QuietFlask:
-    """The application for an opened intake host. Profile and policy are for tests: no configuration reaches them.
-
-    With `circuits`, every request must tell its circuit (CIRCUIT in the environment); each has the policy's budgets, and
-    whoever goes far past them is told to `circuits`.
+    With `budgets`, every request must tell its circuit (CIRCUIT in the environment), and each circuit has its own.
     """
     wordlists.prepare()
     app = QuietFlask(__name__, static_folder=None)
@@ -45,7 +35,7 @@ def create_app(
         place,
         Derivation(place.keys, profile, place.settings),
         AdviceLibrary.load(place.state / FOLDER, place.line.name),
-        None if circuits is None else Budgets(policy, circuits),
+        budgets,
     )
     style = _fill_templates(app, place)
     for blueprint in (landing.pages, advice_pages.pages, login.pages, mailbox.pages, leaving.pages):

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any, Final, Protocol
@@ -141,6 +141,11 @@ class Budgets:
             with self.lock:
                 circuit.open_requests -= 1
                 circuit.last = self.now()
+
+    def refused(self, circuit_id: int) -> None:
+        """Count a request that was refused before it came to the application, which counts all others."""
+        with self.request(circuit_id) as budget, suppress(BusyError):
+            budget.spend(Expense.REQUESTS)
 
     def _forget(self, now: float) -> None:
         """Drop the idle ones, and the longest idle of too many. Those with open requests are fewer than threads."""

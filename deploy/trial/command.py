@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from deploy.trial import processes
+from deploy.children import end_with_parent
 
 _SECONDS: Final = 900  # the courier tries for some minutes
 
@@ -20,7 +20,7 @@ class TrialError(Exception):
 def command(name: str, *arguments: str | Path) -> str:
     """Run one of our programs to its end and return what it printed. TrialError when it fails."""
     # It ends with this process: a start right after a killed one finds no child that is still at work in the folder.
-    end = partial(processes.end_with_parent, os.getpid())
+    end = partial(end_with_parent, os.getpid())
     done = subprocess.run(  # noqa: S603 - our own command
         line_of(name, arguments), capture_output=True, text=True, check=False, timeout=_SECONDS, preexec_fn=end
     )

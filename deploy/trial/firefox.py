@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from deploy.children import end_with_parent
 from deploy.trial import processes
 from deploy.trial.command import TrialError
 
@@ -61,7 +62,7 @@ def browse(url: str, socks_port: int) -> None:
             stdout=subprocess.DEVNULL,  # it tells developers much, a person nothing
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=partial(processes.end_with_parent, os.getpid()),  # noqa: PLW1509 - it calls the kernel, takes no lock
+            preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509 - it calls the kernel, takes no lock
         )
         try:
             code = firefox.wait()

@@ -1,9 +1,7 @@
 """Servers of a trial: started so that they cannot outlive it, ended by process id."""
 
 import contextlib
-import ctypes
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Collection, Sequence
@@ -11,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from deploy.children import end_with_parent
+
 _END_SECONDS: Final = 15
-_PR_SET_PDEATHSIG: Final = 1
-_LIBC: Final = ctypes.CDLL(None)
 
 
 def start(program: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
@@ -51,10 +49,3 @@ def free_ports(count: int) -> list[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
-
-
-def end_with_parent(parent: int) -> None:
-    """A server whose trial was killed ends too (prctl PR_SET_PDEATHSIG): the next start finds its ports free."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(1)

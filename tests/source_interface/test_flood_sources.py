@@ -82,6 +82,15 @@ def requests(circuit: Circuit) -> Callable[[], object]:
     return lambda: circuit.raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
+def unreadable(circuit: Circuit) -> Callable[[], object]:
+    return lambda: circuit.raw(b"no request\r\n\r\n")
+
+
+def forged(circuit: Circuit) -> Callable[[], object]:
+    """What gunicorn refuses in a thread, before the application sees it."""
+    return lambda: circuit.raw(b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n")
+
+
 def connections(circuit: Circuit) -> Callable[[], object]:
     def hold() -> None:
         with contextlib.ExitStack() as stack:
@@ -108,6 +117,8 @@ FLOODS = {
     "logins": logins,
     "submissions": submissions,
     "requests": requests,
+    "unreadable": unreadable,
+    "forged": forged,
     "connections": connections,
     "bytes": bytes_,
 }

@@ -17,7 +17,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.wait import WebDriverWait
 
-from deploy.trial.processes import end_with_parent
+from deploy.children import end_with_parent
 from tests.support.browser import MAIN, PAGE_SECONDS, NoPageError, NotInstalledError, Received
 
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
