@@ -68,7 +68,7 @@ class AdviceLibrary:
 
     @property
     def topics(self) -> list[str]:
-        """All topics, those of what ships first, in the order in which people are shown them."""
+        """All topics in the order in which people are shown them: what ships, the line's own, then what is about the line."""
         known = {topic for _, topic in self.texts}
         return [*_ORDER, *sorted(known - {*_ORDER, *ABOUT}), *ABOUT]
 

@@ -85,8 +85,8 @@ class Exporter:
     def export(self, to: Path) -> ExportReport:
         """Put every bundle that the intake host has not acknowledged into the folder `to`, new ones included.
 
-        A new bundle is made when replies, tombstones or certificates wait or an acknowledgement is owed. Raises a
-        DeskError (BusyError, NotPairedError, NoSpaceError, FolderError); a later export then does the rest.
+        A new bundle is made when replies, tombstones, certificates or an onion card wait, or an acknowledgement is owed. Raises
+        a DeskError (BusyError, NotPairedError, NoSpaceError, FolderError); a later export then does the rest.
         """
         keys = self._line_keys()
         _ = keys.paired

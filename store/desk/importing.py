@@ -33,8 +33,8 @@ from store.desk.tables import CollectRow, DispatchRow
 from store.desk.taking import KeyRing, Taken, Taker
 from store.plain_files import open_plain
 
-BOOKED_AT_ONCE: Final = 64 * 1024 * 1024  # characters held in memory before they go to the database
-_ONE_OBJECT: Final = 1_024  # what an object takes besides its text or name: about half of it, measured
+BOOKED_AT_ONCE: Final = 64 * 1024 * 1024  # weight, about bytes, of what is held before it goes to the database
+_ONE_OBJECT: Final = 1_024  # what an object takes besides its text or name: some 500 were measured, doubled
 
 
 class Importer:

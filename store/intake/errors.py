@@ -14,7 +14,7 @@ class OnionAddressError(IntakeError):
 
 
 class NoSpaceError(IntakeError):
-    """The disk is full or refuses to be written: for the operator. Nothing was lost."""
+    """The disk is full or refuses to be written: for the operator. Nothing is counted as kept that was not."""
 
 
 class UnsettledError(NoSpaceError):

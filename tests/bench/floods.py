@@ -11,23 +11,20 @@ import contextlib
 import http.client
 import itertools
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.bench.servers import ROOT, bench_folder
+from tests.bench.servers import bench_folder, flooding
 from tests.bench.table import Figure, seconds
 from tests.support.onion_server import Circuit, OnionServer, onion_server
 
 _PAGES = 160
 _HONEST, _HOSTILE = 7, 1_000
-_BEGIN_SECONDS = 3
 _NEXT_SECONDS = 0.01
 _WORDS = "abacus abdomen abdominal abide abiding ability ablaze"
 _GONE = (OSError, http.client.HTTPException)
@@ -40,7 +37,7 @@ def run() -> Iterator[Figure]:
         calm = _page(server, numbers)
         yield Figure("page for an honest source, no flood", 1000 * calm, "ms")
         for who, name in (("one", "one circuit floods"), ("many", "ever new circuits flood")):
-            with _flood(server, who):
+            with flooding("tests.bench.floods", str(server.socket), who):
                 busy = _page(server, numbers)
             yield Figure(f"  … while {name}", 1000 * busy, "ms")
             yield Figure("  … with it / without", busy / calm, "")
@@ -53,19 +50,6 @@ def _page(server: OnionServer, numbers: Iterator[int]) -> float:
         browser = server.circuit(next(numbers)).browser()
         times += [seconds(partial(browser.get, "/login")) for _ in range(20)]
     return statistics.median(times)
-
-
-@contextmanager
-def _flood(server: OnionServer, who: str) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.floods", server.socket, who], cwd=ROOT)
-    try:
-        time.sleep(_BEGIN_SECONDS)
-        if process.poll() is not None:
-            raise RuntimeError("the flood has ended by itself")
-        yield
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _flooding(path: Path, who: str) -> None:

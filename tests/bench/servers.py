@@ -21,6 +21,7 @@ from tests.bench.table import MIB
 ROOT = Path(__file__).parents[2]
 ONIONSHARE = ROOT / ".venv-onionshare" / "bin" / "onionshare-cli"
 _START_SECONDS = 60
+_FLOOD_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,20 @@ def bench_folder() -> Path:
     folder = Path(os.environ.get("LUWTE_BENCH_DIR") or Path.home() / ".cache" / "luwte-bench")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def flooding(module: str, *arguments: str) -> Iterator[None]:
+    """A flood that this module makes, as a program of its own; it has begun when the block does."""
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT)
+    try:
+        time.sleep(_FLOOD_SECONDS)
+        if process.poll() is not None:
+            raise RuntimeError("the flood has ended by itself")
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager

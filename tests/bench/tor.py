@@ -9,7 +9,6 @@ figures tell what Luwte adds to Tor, not how fast Tor is elsewhere.
 import contextlib
 import itertools
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -27,7 +26,7 @@ from deploy.trial.browser import Browser, Form
 from deploy.trial.tor_network import TorNetwork
 from deploy.trial.tor_process import TorClient
 from store.clock import SystemClock
-from tests.bench.servers import ROOT, bench_folder, discarding_behind_tor
+from tests.bench.servers import bench_folder, discarding_behind_tor, flooding
 from tests.bench.table import MIB, Figure, seconds
 from tests.bench.uploads import noise
 from tests.source_interface.source_browser import mailbox_link
@@ -39,7 +38,6 @@ _SIZE = 50 * MIB
 _RUNS = 10
 _RAW_PORT = 81
 _VISITORS, _PAGES = 5, 12
-_BEGIN_SECONDS = 5
 _AT_ONCE = 6
 _NEXT_SECONDS = 0.01
 
@@ -118,7 +116,7 @@ def _floods(visitor: TorClient, crowd: TorClient, onion: str) -> Iterator[Figure
     calm = _page(visitor, onion, "calm")
     yield Figure("page through Tor for an honest source, no flood", 1000 * calm, "ms")
     for who, name in (("one", "one circuit floods"), ("many", "ever new circuits flood")):
-        with _flood(crowd, onion, who):
+        with flooding("tests.bench.tor", str(crowd.socks_port), onion, who):
             busy = _page(visitor, onion, who)
         yield Figure(f"  … while {name}", 1000 * busy, "ms")
         yield Figure("  … with it / without", busy / calm, "")
@@ -132,20 +130,6 @@ def _page(visitor: TorClient, onion: str, turn: str) -> float:
         browser.get("/")
         times += [seconds(partial(browser.get, "/login")) for _ in range(_PAGES)]
     return statistics.median(times)
-
-
-@contextmanager
-def _flood(crowd: TorClient, onion: str, who: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "tests.bench.tor", str(crowd.socks_port), onion, who]
-    process = subprocess.Popen(command, cwd=ROOT)
-    try:
-        time.sleep(_BEGIN_SECONDS)
-        if process.poll() is not None:
-            raise RuntimeError("the flood has ended by itself")
-        yield
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _flooding(socks_port: int, onion: str, who: str) -> None:

@@ -48,10 +48,10 @@ def test_the_host_asks_for_nothing_but_its_own_sockets(
             OnionPlaces.of(line.host.state),
             {int(task.name) for task in Path(f"/proc/{line.host.tor()}/task").iterdir()},
         )
-    lines = trace.read_text("utf-8", "replace").splitlines(keepends=True)
-    of_tor = [int(line.split()[0]) in tor for line in lines]
-    alone.write_text("".join(line for line, is_tors in zip(lines, of_tor, strict=True) if not is_tors))
-    tors.write_text("".join(line for line, is_tors in zip(lines, of_tor, strict=True) if is_tors))
+    rows = trace.read_text("utf-8", "replace").splitlines(keepends=True)
+    of_tor = [int(row.split()[0]) in tor for row in rows]
+    alone.write_text("".join(row for row, is_tors in zip(rows, of_tor, strict=True) if not is_tors))
+    tors.write_text("".join(row for row, is_tors in zip(rows, of_tor, strict=True) if is_tors))
 
     assert asked_addresses(alone) == set()
     ours = (places.source_socket, places.courier_socket, places.control_socket)

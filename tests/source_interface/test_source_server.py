@@ -33,7 +33,6 @@ from tests.support.road import Road, texts_at_desk
 LIMITS = (
     f"[limits]\nfile_bytes = {4 * MIB}\nmailbox_bytes = {64 * MIB}\ndrain_bytes = {8 * MIB}\nfree_bytes_floor = 1\n"
 )
-START_SECONDS = 60
 
 
 @dataclass
