@@ -105,7 +105,7 @@ class Collector:
         return CollectReport(tuple(made), (), objects)
 
     def make_for_courier(self) -> tuple[int, ...]:
-        """Make bundles, their numbers, of what came before this UTC day and was kept from couriers no longer (`courier_days`).
+        """Make bundles of what came before this UTC day (`courier_days`) and copy none: their numbers.
 
         However often it is called in a day, what sources send or erase that day changes nothing. Raises what `collect` does.
         """
