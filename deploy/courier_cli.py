@@ -95,13 +95,19 @@ def pair(state: Path | None, onion: str) -> None:
 @TORRC_LINES
 @click.option("--to", required=True, type=click.Path(path_type=Path), help="The stick's folder; it must be there.")
 def collect(state: Path | None, socks: str | None, torrc_lines: Path | None, to: Path) -> None:
-    """Fetch all that waits for the desk onto the stick."""
+    """Fetch all that waits for the desk onto the stick.
+
+    What came in today (UTC) is kept from couriers until tomorrow, so that a stolen laptop does not tell when it came. The
+    operator can have it collected at once.
+    """
     with _sentences(), _client(state or data_folder(), socks, torrc_lines) as client, _Shown() as progress:
         collected = client.collect(to, progress)
     if collected.made:
         click.echo(f"The intake host made bundle {', '.join(map(str, collected.made))}.")
+    elif collected.fetched:
+        click.echo(f"Fetched bundle {', '.join(map(str, collected.fetched))}, which was made before.")
     else:
-        click.echo("Nothing new.")
+        click.echo("Nothing new. What comes in today can be fetched tomorrow, from midnight UTC on.")
     for path in collected.files:
         click.echo(f"On the stick: {path.name} ({path.stat().st_size / _MIB:.1f} MiB)")
 

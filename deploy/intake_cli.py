@@ -16,7 +16,6 @@ from deploy.command import (
     ACCEPT_GAP,
     REFUSED,
     STATE,
-    TO,
     check_stick,
     count,
     fail,
@@ -116,15 +115,25 @@ def serve(state: Path, bind: str | None, torrc_lines: Path | None) -> None:
 
 @main.command()
 @STATE
-@TO
-def collect(state: Path, to: Path) -> None:
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder in which the courier's stick is mounted. Without it, bundles are made for couriers who come over Tor.",
+)
+def collect(state: Path, to: Path | None) -> None:
     """Put all that waits for the desk onto the courier's stick.
 
     Repeat it as you like: what the desk has not acknowledged is put there again, nothing is lost or doubled.
+
+    Couriers who come over Tor get what came in before the current day (UTC) by themselves. What this command has made they
+    get at once, and see that it was made.
     """
     with _sentences(), _opened(state) as place:
-        check_stick(to)
-        report = place.collector.collect(to)
+        if to is None:
+            report = place.collector.make()
+        else:
+            check_stick(to)
+            report = place.collector.collect(to)
     if report.made:
         click.echo(f"Made bundle {_numbers(report.made)} with {count(report.objects, 'sealed object')}.")
     else:
@@ -252,6 +261,11 @@ def status(state: Path) -> None:
     click.echo(
         f"Waiting for collect: {count(now.waiting_objects, 'sealed object')}, {now.waiting_bytes / _MIB:.1f} MiB"
     )
+    if now.couriers_from is not None:
+        click.echo(
+            "This machine's clock was ahead: couriers over Tor get nothing new before "
+            f"{onion_card_commands.date(now.couriers_from)}. Set it right, then run 'luwte-intake collect'"
+        )
     click.echo(f"Bundles not acknowledged: {_numbers(now.unacknowledged_bundles) or 'none'}")
     click.echo(f"Last bundle from the desk: {now.last_dispatch or 'none'}")
     click.echo(f"Replies waiting for sources: {now.replies}")

@@ -3,10 +3,15 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from deploy.trial.command import TrialError, command
 from deploy.trial.folder import TrialFolder
+
+AT_ONCE: Final = (
+    "By itself the host gives a courier over Tor only what came in before today (UTC). Here the operator makes a bundle of the "
+    "rest at once: luwte-intake collect"
+)
 
 
 class Courier(Protocol):
@@ -32,12 +37,17 @@ class AtTheHost:
 
 @dataclass(frozen=True)
 class ThroughTor:
-    """Who stays away from it: `luwte-courier`, with a tor of its own, to the couriers' onion."""
+    """Who stays away from it: `luwte-courier`, with a tor of its own, to the couriers' onion.
+
+    The host keeps from couriers what came in today; nobody who tries the line out waits for tomorrow. So first the operator
+    makes bundles of it, as at a real line when something cannot wait.
+    """
 
     folder: TrialFolder
 
     def collect(self) -> str:
-        return self._command("collect", "--to", self.folder.stick)
+        made = command("luwte-intake", "collect", "--state", self.folder.intake)
+        return f"{AT_ONCE}\n{made}{self._command('collect', '--to', self.folder.stick)}"
 
     def deliver(self, bundle: Path) -> str:
         return self._command("deliver", bundle)

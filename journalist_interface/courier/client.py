@@ -68,7 +68,7 @@ class Client:
         self._wire = Wire(host, connect, self._patience.silence)
 
     def collect(self, to: Path, progress: Progress = lambda *_: None) -> Collected:
-        """Let the host make bundles of all that waits; bring all that the desk has not acknowledged into the folder `to`."""
+        """Let the host make bundles of what came before today; bring all that the desk has not into the folder `to`."""
         stick = Stick(to)
         stick.check()
         with _refusals():

@@ -1,7 +1,8 @@
 """The intake host's side: a WSGI application of its own, for the courier's onion service (docs/formats.md §8).
 
 It hands out sealed bundles and takes sealed bundles in. What it says is what whoever carries them needs: numbers, sizes,
-hashes, and why one was not taken in; nothing about sources, and no time.
+hashes, and why one was not taken in; nothing about sources, and no time. Whoever asks without end learns on which UTC day
+something came, never when on that day: what came today is in no bundle that is made here (`store.intake.courier_days`).
 """
 
 import logging
@@ -96,7 +97,7 @@ class Endpoint:
         return found
 
     def _collect(self, _request: Request) -> Response:
-        made = self._place.collector.make()
+        made = self._place.collector.make_for_courier()
         waiting = self._place.collector.outgoing()
         still = tuple(number for number in made if number in {one.number for one in waiting})
         return _answer(Offer(still, tuple(Offered(one.number, one.size, one.sha256) for one in waiting)).encode())

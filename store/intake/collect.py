@@ -30,11 +30,13 @@ from store.files import exclusively, write_whole
 from store.intake.acknowledged import delete_acknowledged
 from store.intake.blobs import Blobs, MissingBlobError
 from store.intake.bundles import room_for, sweep_outbox, taken_in
+from store.intake.courier_days import forget_later_answers, note_answer
 from store.intake.database import Database
 from store.intake.errors import UnreadableError
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
 from store.intake.mailboxes import forget_old_graves
+from store.intake.marks import mark
 from store.intake.onion_cards import OnionCards
 from store.intake.settings import Settings
 from store.intake.tables import Grave, InBundle, Mark, OperatorNote, OutBundle, SubmittedObject
@@ -92,14 +94,26 @@ class Collector:
         Repeating it loses and doubles nothing. LockedError while another collect or deliver runs; NoSpaceError.
         """
         with exclusively(self._lock):
-            made, objects = self._make()
+            made, objects = self._make_of_all()
             files, missing = self._copy_out(to)
         return CollectReport(tuple(made), tuple(files), objects, tuple(missing))
 
-    def make(self) -> tuple[int, ...]:
-        """Make bundles of all that waits and copy none: their numbers. Raises what `collect` does."""
+    def make(self) -> CollectReport:
+        """Make bundles of all that waits and copy none: a courier over Tor gets them. Raises what `collect` does."""
         with exclusively(self._lock):
-            return tuple(self._make()[0])
+            made, objects = self._make_of_all()
+        return CollectReport(tuple(made), (), objects)
+
+    def make_for_courier(self) -> tuple[int, ...]:
+        """Make bundles of what came before this UTC day (`courier_days`) and copy none: their numbers.
+
+        However often it is called in a day, what sources send or erase that day changes nothing. Raises what `collect` does.
+        """
+        with exclusively(self._lock):
+            today = self._today()
+            with self._database.writing() as session:
+                note_answer(session, today)
+            return tuple(self._make(before=today)[0])
 
     def outgoing(self) -> tuple[Outgoing, ...]:
         """Every bundle that the desk has not acknowledged, in order. UnreadableError when one has gone from the disk."""
@@ -115,12 +129,19 @@ class Collector:
             raise UnreadableError(f"bundle {min(lost)} is missing in the outbox of the intake host")
         return tuple(found)
 
-    def _make(self) -> tuple[list[int], int]:
+    def _make_of_all(self) -> tuple[list[int], int]:
+        made = self._make(before=None)
+        with self._database.writing() as session:
+            forget_later_answers(session, self._today())
+        return made
+
+    def _make(self, *, before: int | None) -> tuple[list[int], int]:
+        """Of what came before this day, or of all."""
         self._give_back_claims()
         delete_acknowledged(self._database, self._blobs)
         self._intake_keys.current()
         made, objects = [], 0
-        while (claim := self._claim()) is not None:
+        while (claim := self._claim(before)) is not None:
             number, entries = claim
             self._write(number, entries)
             made.append(number)
@@ -140,19 +161,22 @@ class Collector:
             session.flush()
             sweep_outbox(self._outbox, session)
 
-    def _claim(self) -> tuple[int, list[SubmittedObject]] | None:
+    def _claim(self, before: int | None) -> tuple[int, list[SubmittedObject]] | None:
         """Take what waits, as much as one bundle holds, under the next number. None when nothing waits."""
         with self._database.writing() as session:
-            query = select(SubmittedObject).filter_by(bundle=None).limit(MOST_OBJECTS).with_for_update()
+            objects = select(SubmittedObject).filter_by(bundle=None).limit(MOST_OBJECTS).with_for_update()
+            erased = select(Grave).filter_by(bundle=None).limit(MOST_TOMBSTONES)
+            if before is not None:
+                objects, erased = objects.where(SubmittedObject.came < before), erased.where(Grave.came < before)
             chosen: list[SubmittedObject] = []
             size = 0
-            for row in session.scalars(query):
+            for row in session.scalars(objects):
                 size += row.size
                 # One that is larger than a bundle may be (the limit was lowered since) leaves alone, not never.
                 if chosen and size > self._settings.bundle_bytes:
                     break
                 chosen.append(row)
-            graves = list(session.scalars(select(Grave).filter_by(bundle=None).limit(MOST_TOMBSTONES)))
+            graves = list(session.scalars(erased))
             asks = self._onion_cards.waits(session)
             if not chosen and not graves and not asks and not self._owes_acknowledgement(session):
                 return None
@@ -170,8 +194,8 @@ class Collector:
 
         A bundle that holds nothing but an acknowledgement asks for none: otherwise two idle places would never stop.
         """
-        mark = session.scalar(select(Mark.value).filter_by(name=_ACKNOWLEDGED)) or 0
-        query = select(InBundle.number).where(InBundle.number > mark, InBundle.content).limit(1)
+        told = mark(session, _ACKNOWLEDGED)
+        query = select(InBundle.number).where(InBundle.number > told, InBundle.content).limit(1)
         return session.scalar(query) is not None
 
     def _write(self, number: int, rows: list[SubmittedObject]) -> None:

@@ -219,7 +219,7 @@ def _remove_mailbox(session: Session, ref: bytes, today: int) -> None:
     unseen = select(SubmittedObject.object_id).filter_by(mailbox_ref=ref, bundle=None).limit(1)
     if mailbox is not None and session.scalar(unseen) is None:
         session.delete(mailbox)
-        session.add(Grave(ref=ref, bundle=0, day=today))
+        session.add(Grave(ref=ref, bundle=0, came=today, day=today))
 
 
 def _acknowledge(session: Session, number: int, today: int) -> None:

@@ -10,6 +10,7 @@ from crypto import epoch
 from crypto.card import LineCard
 from crypto.epoch import EpochCertificate, EpochChoice
 from store.intake.database import Database, add_if_absent
+from store.intake.marks import mark, raise_mark
 from store.intake.tables import EpochUse, IntakeKey, Mark
 
 LONGEST_SUBMISSION_DAYS: Final = 1  # days after the one on which it began
@@ -39,12 +40,12 @@ class IntakeKeys:
             last_day = session.scalar(select(EpochUse.day).filter_by(epoch=chosen))
         if chosen > high_water or last_day is None or last_day < day:
             with self._database.writing() as session:
-                _raise_mark(session, _HIGH_WATER, chosen)
+                raise_mark(session, _HIGH_WATER, chosen)
                 self._note_use(session, chosen, day)
         return choice
 
     def high_water(self, session: Session) -> int:
-        return session.scalar(select(Mark.value).filter_by(name=_HIGH_WATER)) or 0
+        return mark(session, _HIGH_WATER)
 
     def floor(self, session: Session) -> int:
         """The lowest epoch to which an upload in progress can be sealed."""
@@ -60,7 +61,7 @@ class IntakeKeys:
 
     def tell_floor(self, session: Session, floor: int) -> None:
         """From now on nothing that is sealed below it may come in. After `told_floor`, in the same transaction."""
-        _raise_mark(session, _TOLD_FLOOR, floor)
+        raise_mark(session, _TOLD_FLOOR, floor)
 
     def tip(self, session: Session) -> EpochCertificate | None:
         """The last certificate of the chain."""
@@ -89,8 +90,3 @@ class IntakeKeys:
         add_if_absent(session, EpochUse, epoch=used, day=day)
         session.execute(update(EpochUse).where(EpochUse.epoch == used, EpochUse.day < day).values(day=day))
         session.execute(delete(EpochUse).where(EpochUse.day < day - LONGEST_SUBMISSION_DAYS))
-
-
-def _raise_mark(session: Session, name: str, value: int) -> None:
-    add_if_absent(session, Mark, name=name, value=value)
-    session.execute(update(Mark).where(Mark.name == name, Mark.value < value).values(value=value))

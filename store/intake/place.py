@@ -16,6 +16,7 @@ from store.files import TEMPORARY_SUFFIX, exclusively, write_whole
 from store.intake.blobs import Blobs, FileBlobs, RowBlobs
 from store.intake.bundles import sweep_outbox, taken_in
 from store.intake.collect import Collector
+from store.intake.courier_days import kept_until
 from store.intake.database import Database, upgrade
 from store.intake.deliver import Deliverer
 from store.intake.errors import SetupError
@@ -49,6 +50,7 @@ class Status:
     keys: EpochChoice
     waiting_objects: int
     waiting_bytes: int
+    couriers_from: int | None  # the day, when the clock was ahead: until then what waits is kept from couriers over Tor
     unacknowledged_bundles: tuple[int, ...]
     last_dispatch: int
     replies: int
@@ -79,7 +81,7 @@ class IntakePlace:
         )
         self.mailboxes = Mailboxes(self.database)
         self.intake_keys = IntakeKeys(self.database, self.line, self.today)
-        self.replies = Replies(self.database, self.blobs)
+        self.replies = Replies(self.database, self.blobs, self.today)
         self.submissions = Submissions(self.database, self.blobs, self.intake_keys, self.line, settings, self.today)
         self.onion_cards = OnionCards(state, self.database, self.line, self.today)
         carry = (state, self.database, self.blobs, self.keys, self.intake_keys, self.onion_cards, self.line)
@@ -164,6 +166,7 @@ class IntakePlace:
                 keys=keys,
                 waiting_objects=waiting[0],
                 waiting_bytes=int(waiting[1]),
+                couriers_from=kept_until(session, self.today()),
                 unacknowledged_bundles=tuple(unacknowledged),
                 last_dispatch=taken_in(session).number,
                 replies=session.scalar(select(func.count()).select_from(Reply)) or 0,

@@ -1,12 +1,13 @@
 """Replies that wait for their source. The host keeps them sealed; only the codename opens them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from store.intake.blobs import Blobs
+from store.intake.courier_days import day_of_coming
 from store.intake.database import Database
 from store.intake.tables import Grave, Mailbox, Reply, SubmittedObject
 
@@ -22,8 +23,8 @@ class Replies:
     """A mailbox's replies, and erasing. Only that a mailbox was erased is told to the desk, which else would answer it: that a
     reply was erased would tell that its source came back."""
 
-    def __init__(self, database: Database, blobs: Blobs) -> None:
-        self._database, self._blobs = database, blobs
+    def __init__(self, database: Database, blobs: Blobs, today: Callable[[], int]) -> None:
+        self._database, self._blobs, self._today = database, blobs, today
 
     def list(self, mailbox_ref: bytes) -> list[StoredReply]:
         """Newest first."""
@@ -62,7 +63,7 @@ class Replies:
             blob_ids = _erase_replies(session, mailbox_ref)
             # First the mailbox: that waits for a submission that is being committed to it, which then goes too.
             if session.execute(delete(Mailbox).filter_by(ref=mailbox_ref)).rowcount:  # type: ignore[attr-defined]  # CursorResult
-                session.merge(Grave(ref=mailbox_ref, bundle=None))
+                session.merge(Grave(ref=mailbox_ref, bundle=None, came=day_of_coming(session, self._today())))
             # What was deleted is asked of the deletion itself: a collection may claim some of it at this moment.
             withdrawn = delete(SubmittedObject).filter_by(mailbox_ref=mailbox_ref, bundle=None)
             blob_ids += session.scalars(withdrawn.returning(SubmittedObject.object_id))

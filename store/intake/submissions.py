@@ -18,6 +18,7 @@ from crypto.epoch import EpochCertificate
 from crypto.sealed_object import ID_LENGTH, Kind, ObjectHeader, seal_object, sealed_length
 from crypto.xwing import Recipient
 from store.intake.blobs import Blobs, BlobWriter, FloorWriter
+from store.intake.courier_days import day_of_coming
 from store.intake.database import Database
 from store.intake.errors import (
     IntakeClosedError,
@@ -240,6 +241,7 @@ class Submission:
             kept, error = self._fitting(session)
             if error is not None and not kept:
                 raise error
+            came = day_of_coming(session, self._today())
             session.add_all(
                 SubmittedObject(
                     object_id=part.object_id,
@@ -247,6 +249,7 @@ class Submission:
                     kind=str(part.kind),
                     size=part.size,
                     epoch=self._certificate.epoch,
+                    came=came,
                 )
                 for part in kept
             )

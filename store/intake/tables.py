@@ -6,7 +6,7 @@ another. No column holds a time finer than a day.
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, String
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 UNORDERED: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
@@ -26,16 +26,21 @@ class Mailbox(Base):
 
 
 class SubmittedObject(Base):
-    """A sealed message or file whose bytes are the blob `object_id`. `bundle` is the collect bundle that has it."""
+    """A sealed message or file whose bytes are the blob `object_id`. `bundle` is the collect bundle that has it.
+
+    `came` is the day that `courier_days` gives it.
+    """
 
     __tablename__ = "submitted_object"
-    __table_args__ = UNORDERED
+    # How long a courier waits for an answer must not grow with what came today: that is not even looked at.
+    __table_args__ = (Index("ix_submitted_object_waiting", "bundle", "came"), UNORDERED)
     object_id: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
     mailbox_ref: Mapped[bytes] = mapped_column(LargeBinary(16), index=True)
     kind: Mapped[str] = mapped_column(String(16))
     size: Mapped[int] = mapped_column(BigInteger)
     epoch: Mapped[int] = mapped_column(Integer)
-    bundle: Mapped[int | None] = mapped_column(Integer, index=True)
+    bundle: Mapped[int | None] = mapped_column(Integer)
+    came: Mapped[int] = mapped_column(Integer)
 
 
 class Reply(Base):
@@ -52,13 +57,15 @@ class Reply(Base):
 class Grave(Base):
     """Of an erased mailbox: its tombstone, which stays until no upload can bring the mailbox back.
 
-    `bundle` is the collect bundle that tells it, 0 when the desk itself erased it. `day` is that of the acknowledgement.
+    `bundle` is the collect bundle that tells it, 0 when the desk itself erased it. `came` is the day that `courier_days`
+    gives the erasing. `day` is that of the acknowledgement.
     """
 
     __tablename__ = "grave"
     __table_args__ = UNORDERED
     ref: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
     bundle: Mapped[int | None] = mapped_column(Integer)
+    came: Mapped[int] = mapped_column(Integer)
     day: Mapped[int | None] = mapped_column(Integer)
 
 
@@ -98,7 +105,7 @@ class EpochUse(Base):
 
 
 class Mark(Base):
-    """A number that only grows, by name."""
+    """A number by name (`marks`)."""
 
     __tablename__ = "mark"
     name: Mapped[str] = mapped_column(String(32), primary_key=True)

@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 
 from deploy.command import sentences
+from deploy.onion_card_commands import date
+from store.clock import SystemClock, today
 from store.files import exclusively
+from store.intake.place import IntakePlace
+from tests.support.clock import SetClock
 
 BIN = Path(sys.executable).parent
 PASSPHRASE = "correct horse battery staple for tests"
@@ -159,6 +163,23 @@ def test_a_collect_bundle_is_not_delivered_back(places):
     bundle = next((root / "out").glob("luwte-collect-*.age"))
 
     fails("luwte-intake", "deliver", "--state", root / "intake", bundle, code=3)
+
+
+def test_after_a_clock_that_was_ahead_status_says_what_couriers_wait_for_and_collect_mends_it(places, tmp_path):
+    state = ("--state", tmp_path / "intake")
+    shutil.copytree(places[0] / "intake", tmp_path / "intake")
+    day = today(SystemClock())
+    ahead = IntakePlace.open(tmp_path / "intake", runtime=tmp_path / "runtime", clock=SetClock(day + 30))
+    ahead.collector.make_for_courier()
+    ahead.close()
+    told = ok("luwte-intake", "status", *state)
+    ok("luwte-intake", "collect", *state)
+
+    assert (
+        f"This machine's clock was ahead: couriers over Tor get nothing new before {date(day + 31)}. Set it right, then run "
+        "'luwte-intake collect'\n"
+    ) in told
+    assert "clock" not in ok("luwte-intake", "status", *state)
 
 
 @pytest.mark.parametrize("name", ["luwte-intake", "luwte-desk"])

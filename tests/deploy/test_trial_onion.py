@@ -148,8 +148,10 @@ def test_carry_goes_both_ways_through_the_couriers_onion(facts, state):
 
     assert "Your message arrived" in sent.text
     assert (said.returncode, said.stderr) == (0, "Carrying through Tor (a minute or two) ...\n")
+    assert said.stdout.startswith("By itself the host gives a courier over Tor only what came in before today (UTC). ")
+    assert "\nMade bundle 1 with 1 sealed object.\n" in said.stdout
     # As luwte-courier says it; luwte-intake has other words.
-    assert "The intake host made bundle 1.\n" in said.stdout
+    assert "Fetched bundle 1, which was made before.\n" in said.stdout
     assert "Took in bundle 1: 1 message," in said.stdout
     assert "Bundle 2 was taken in.\n" in said.stdout
 

@@ -32,13 +32,14 @@ class OnionLine:
         return f"http://{self.onion}"
 
     def carry_in(self, courier: Client | None = None) -> None:
-        """Collect at the host, or from afar when a courier is given; import at the desk."""
+        """Collect at the host; when a courier is given, make bundles there, which it fetches from afar. Import at the desk."""
+        host = self.road.host()
         if courier:
+            host.collector.make()  # a courier alone would get what came today only tomorrow
             courier.collect(self.road.stick)
         else:
-            host = self.road.host()
             host.collector.collect(self.road.stick)
-            host.close()
+        host.close()
         with self.road.desk() as desk:
             for path in collect_bundles(self.road.stick):
                 desk.importing.import_bundle(path)

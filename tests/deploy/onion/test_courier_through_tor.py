@@ -37,6 +37,7 @@ NO_KEY = (
     "ClientOnionAuthDir and reload it\n"
 )
 NO_ONION = "Tor finds no such onion service: the intake host is off, or has no courier enrolled"
+NOTHING_NEW = "Nothing new. What comes in today can be fetched tomorrow, from midnight UTC on.\n"
 AWAY = (
     rf"({NO_ONION}|the intake host's onion service does not answer( in time)?|no meeting point with the intake host could be "
     r"made|the intake host does not answer in time: it may be off)\. Trying again in \d+ s; Ctrl-C ends it, and nothing "
@@ -132,14 +133,19 @@ def test_a_courier_who_comes_too_early_is_told_and_gets_in_once_enrolled(served,
     assert waiting.stdout.startswith("The intake host made bundle 1.\nOn the stick: luwte-collect-000001.age (")
 
 
-def test_an_enrolled_courier_collects_all_that_waits(road, anna):
+def test_what_came_today_waits_for_tomorrow_unless_the_operator_collects_it(served, road, anna):
     receive(road, ANN, "from ann", {"photo.bin": os.urandom(3 * MIB)})
-    second = anna.collect()
-    third = anna.collect()
+    kept = anna.collect()
+    made = operator(served, "collect", [])
+    fetched = anna.collect()
+    again = anna.collect()
 
-    assert second.stdout.startswith("The intake host made bundle 2.\n")
-    assert "On the stick: luwte-collect-000002.age (" in second.stdout
-    assert third.stdout.startswith("Nothing new.\nOn the stick: luwte-collect-000001.age (")
+    assert kept.stdout.startswith(f"{NOTHING_NEW}On the stick: luwte-collect-000001.age (")
+    assert kept.stdout.count("\n") == 2
+    assert made == "Made bundle 2 with 2 sealed objects.\n"
+    assert fetched.stdout.startswith("Fetched bundle 2, which was made before.\n")
+    assert "On the stick: luwte-collect-000002.age (" in fetched.stdout
+    assert again.stdout.startswith(f"{NOTHING_NEW}On the stick: luwte-collect-000001.age (")
     assert set(import_all(road, anna.stick)) == {"from ann", "photo.bin"}
 
 
@@ -166,9 +172,10 @@ def test_dispatch_bundles_are_taken_in_once_and_in_order(road, anna):
     host.close()
 
 
-def test_a_killed_courier_leaves_no_tor_and_goes_on_where_it_stood(road, anna):
+def test_a_killed_courier_leaves_no_tor_and_goes_on_where_it_stood(served, road, anna):
     content = os.urandom(100 * MIB)
     receive(road, BOB, "from bob", {"video.bin": content})
+    operator(served, "collect", [])
 
     def parts():
         return [path for path in anna.stick.iterdir() if path.suffix != ".age" and path.stat().st_size > MIB]
@@ -219,7 +226,7 @@ def without_key(network):
 
 
 def test_a_tor_that_runs_already_serves_when_it_holds_the_key(anna, with_key, without_key):
-    assert anna.collect("--socks", f"127.0.0.1:{with_key}").stdout.startswith("Nothing new.\n")
+    assert anna.collect("--socks", f"127.0.0.1:{with_key}").stdout.startswith("Fetched bundle 3, ")
     assert anna.collect("--socks", f"127.0.0.1:{without_key}", code=1).stderr.endswith(NO_KEY)
 
 
@@ -243,7 +250,7 @@ def test_a_tor_that_asked_too_early_is_not_kept_out(network, served, onion, bert
     served.await_said(r"Couriers that may come: anna, bert\.")
 
     assert early.stderr.endswith(NOT_ENROLLED)
-    assert bert.collect("--socks", f"127.0.0.1:{tor.socks_port}").stdout.startswith("Nothing new.\n")
+    assert bert.collect("--socks", f"127.0.0.1:{tor.socks_port}").stdout.startswith("Fetched bundle 3, ")
 
 
 def test_who_is_removed_is_told_so(served, anna, bert):
@@ -251,7 +258,7 @@ def test_who_is_removed_is_told_so(served, anna, bert):
     served.await_said(r"Couriers that may come: bert\.")
 
     assert anna.collect(code=1).stderr.endswith(NOT_ENROLLED)
-    assert bert.collect().stdout.startswith("Nothing new.\n")
+    assert bert.collect().stdout.startswith(NOTHING_NEW)
 
 
 def test_a_host_that_is_off_is_told_and_waited_for(network, served, bert):
@@ -263,4 +270,4 @@ def test_a_host_that_is_off_is_told_and_waited_for(network, served, bert):
             again.await_source()
             waiting.end()
 
-    assert waiting.stdout.startswith("Nothing new.\n")
+    assert waiting.stdout.startswith(NOTHING_NEW)

@@ -115,9 +115,9 @@ class Host:
 
 
 @pytest.fixture(scope="session")
-def paired_today(tmp_path_factory: pytest.TempPathFactory) -> Line:
-    """A paired host by the real clock, closed: copied for each test."""
-    line = pair(tmp_path_factory.mktemp("paired"), SetClock(today(SystemClock())), None)
+def paired_yesterday(tmp_path_factory: pytest.TempPathFactory) -> Line:
+    """A paired host, closed: copied for each test. Its clock is a day behind the endpoint's, which gives what came before today."""
+    line = pair(tmp_path_factory.mktemp("paired"), SetClock(today(SystemClock()) - 1), None)
     for place in line.opened:
         place.close()
     return line
@@ -148,16 +148,16 @@ def hosts_in(paired: Line, folder: Path) -> Iterator[Callable[..., Host]]:
 
 
 @pytest.fixture
-def new_host(paired_today: Line, tmp_path: Path) -> Iterator[Callable[..., Host]]:
+def new_host(paired_yesterday: Line, tmp_path: Path) -> Iterator[Callable[..., Host]]:
     """Makes hosts for one test."""
-    with hosts_in(paired_today, tmp_path) as make:
+    with hosts_in(paired_yesterday, tmp_path) as make:
         yield make
 
 
 @pytest.fixture(scope="module")
-def standing(paired_today: Line, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+def standing(paired_yesterday: Line, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """One host, where bundle 1 waits, for tests that leave it as it was."""
-    with hosts_in(paired_today, tmp_path_factory.mktemp("standing")) as make:
+    with hosts_in(paired_yesterday, tmp_path_factory.mktemp("standing")) as make:
         host = make()
         submit(host.place, RoadSource(1), "one")
         host.place.collector.make()

@@ -122,7 +122,7 @@ def test_erasing_a_mailbox_takes_its_replies_and_what_no_bundle_has_yet(host: In
     assert "withdrawn" not in line.desk.texts()
     host.deliverer.deliver(line.desk.dispatch())
     assert blob_ids(host) == set()
-    assert rows_of(host, "grave") == [(ref, 3, line.clock.day)]
+    assert rows_of(host, "grave") == [(ref, 3, line.clock.day, line.clock.day)]
 
 
 @pytest.mark.parametrize("was_there", [True, False], ids=["sent before", "first message meanwhile"])
