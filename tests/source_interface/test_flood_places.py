@@ -1,7 +1,9 @@
 """The places for uploads, at the real server: who sends nothing cannot hold them all, on few circuits or on many."""
 
 import contextlib
+import itertools
 import os
+import select
 import socket
 import threading
 import time
@@ -57,25 +59,40 @@ def uploads(server: OnionServer, number: int, size: int = 1_000 * KIB) -> None:
     assert "arrived whole: file" in page.text
 
 
-def held(stack: contextlib.ExitStack, circuit: Circuit, number: int) -> None:
-    """So many uploads of which nothing comes, on one circuit."""
-    for _ in range(number):
-        stack.enter_context(circuit.connect()).sendall(SILENT)
+def held(stack: contextlib.ExitStack, circuit: Circuit) -> socket.socket:
+    """An upload of which nothing comes."""
+    connection = stack.enter_context(circuit.connect())
+    connection.sendall(SILENT)
+    return connection
+
+
+def fill(stack: contextlib.ExitStack, server: OnionServer) -> None:
+    """Have silent uploads hold every place of both workers, each on a circuit of its own."""
+    waiting: list[socket.socket] = []
+    end = time.monotonic() + ENOUGH_SECONDS
+    for number in itertools.count(10_000):
+        waiting.append(held(stack, server.circuit(number)))
+        if len(waiting) >= WORKERS * Room().long_requests:
+            time.sleep(0.5)  # those that were refused or gave way are answered by then
+        answered, _, _ = select.select(waiting, [], [], 0.02)
+        waiting = [connection for connection in waiting if connection not in answered]
+        if len(waiting) == WORKERS * Room().long_requests:
+            return
+        assert time.monotonic() < end
 
 
 def test_three_silent_circuits_keep_no_upload_out(server: OnionServer) -> None:
     with contextlib.ExitStack() as stack:
         for number in range(3):
-            held(stack, server.circuit(100 + number), 14)
+            for _ in range(14):
+                held(stack, server.circuit(100 + number))
         uploads(server, 1)
 
 
 def test_one_circuit_gets_the_friendly_page_for_an_upload_too_many(server: OnionServer) -> None:
     circuit = server.circuit(200)
     with contextlib.ExitStack() as stack:
-        waiting = [stack.enter_context(circuit.connect()) for _ in range(WORKERS * Room().circuit_long_requests + 1)]
-        for connection in waiting:
-            connection.sendall(SILENT)
+        waiting = [held(stack, circuit) for _ in range(WORKERS * Room().circuit_long_requests + 1)]
         heard = one_that_is_answered(waiting)
     assert heard.startswith(b"HTTP/1.1 503 Page\r\n")
     assert b"try again in a minute" in heard
@@ -97,19 +114,18 @@ def one_that_is_answered(waiting: list[socket.socket]) -> bytes:
 
 
 def test_many_silent_circuits_give_way_even_when_they_come_again_and_again(server: OnionServer) -> None:
-    """More at each moment than there are places, each as young as it can be."""
+    """All places are theirs, and what gives way is soon there anew."""
     over = threading.Event()
 
     def storm() -> None:
         number = 1_000
         with contextlib.ExitStack() as stack:
             while not over.wait(0.1):
-                held(stack, server.circuit(number), 1)
+                held(stack, server.circuit(number))
                 number += 1
 
     with contextlib.ExitStack() as stack:
-        for number in range(2 * WORKERS * Room().long_requests):
-            held(stack, server.circuit(300 + number), 1)
+        fill(stack, server)
         thread = threading.Thread(target=storm, daemon=True)
         thread.start()
         try:
@@ -139,7 +155,7 @@ def test_who_gives_way_is_answered_and_what_arrived_whole_is_kept(server: OnionS
         end = time.monotonic() + ENOUGH_SECONDS
         while not heard:
             assert time.monotonic() < end
-            held(stack, server.circuit(number), 1)
+            held(stack, server.circuit(number))
             number += 1
             with contextlib.suppress(TimeoutError):
                 heard = slow.recv(1)
