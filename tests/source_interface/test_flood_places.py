@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.entrance import Room
-from deploy.trial.browser import Browser, Page, Upload, multipart
-from tests.support.onion_server import ENOUGH_SECONDS, Circuit, CircuitBrowser, OnionServer, onion_server
+from deploy.trial.browser import Upload, multipart
+from tests.support.onion_server import ENOUGH_SECONDS, Circuit, OnionServer, RefusedBrowser, onion_server
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 KIB = 1024
@@ -32,12 +32,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnionServer]:
         assert server.errors.read_text() == ""
 
 
-class Uploader(CircuitBrowser):
-    def _understand(self, *arguments) -> Page:
-        """Unchecked: a refusal has no cookie of the visit."""
-        return Browser._understand(self, *arguments)
-
-
 def uploads(server: OnionServer, number: int, size: int = 1_000 * KIB) -> None:
     """An honest source sends a file, at a pace at which it needs its place for a while, and tries again when asked to."""
 
@@ -46,7 +40,7 @@ def uploads(server: OnionServer, number: int, size: int = 1_000 * KIB) -> None:
             time.sleep(0.1)
             yield bytes(50 * KIB)
 
-    browser = Uploader(server.circuit(number))
+    browser = RefusedBrowser(server.circuit(number))
     mailbox = browser.open_new_mailbox()
     end = time.monotonic() + ENOUGH_SECONDS
     while True:
