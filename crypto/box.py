@@ -1,9 +1,13 @@
 """Small secrets at rest: XSalsa20-Poly1305 with a random nonce (PyNaCl's SecretBox)."""
 
+from typing import Final
+
 from nacl.exceptions import CryptoError as NaClError
 from nacl.secret import SecretBox
 
 from crypto.errors import ForgedError
+
+NONCE_BYTES: Final = SecretBox.NONCE_SIZE  # at the start of a box, and of no other one
 
 
 def seal_box(key: bytes, plaintext: bytes) -> bytes:

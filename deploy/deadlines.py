@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, fields
 from typing import Final
 
+_LOOK_UP_SECONDS: Final = 0.05  # shutting the socket for reading would wake at once, but tor would then lose the answer
 _CONNECTION_LOST: Final = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ETIMEDOUT)
 
 
@@ -18,16 +19,20 @@ _CONNECTION_LOST: Final = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.
 class Deadlines:
     """All positive: ValueError names the one that is not.
 
-    A body has `body_grace_seconds` to begin with, and earns a second with every `body_bytes_per_second` that arrive, but never
-    holds more than the grace again. So 500 MiB at 30 kB/s come through in five hours, a silence of `body_grace_seconds`
-    or a lasting trickle does not.
+    A long body's first `body_first_bytes` must come within `early_seconds`: at the least rate they take 8 s, so Tor may stall
+    for 22, and who sends nothing is gone as soon as who sends half a header. Then the body has `body_grace_seconds`, and earns
+    a second with every `body_bytes_per_second` that arrive, but never holds more than the grace again. So 500 MiB at 30 kB/s
+    come through in five hours, a silence of `body_grace_seconds` or a lasting trickle does not.
+
+    While others wait for its place, a body is to keep `crowded_bytes_per_second`: half of those 30 kB/s, so that it may also
+    stall for half of its time.
     """
 
-    early_seconds: float = (
-        30  # for the whole header; as much again for a body that is awaited before a thread serves it
-    )
+    early_seconds: float = 30  # for the whole header; as much again for a short body, which is awaited without a thread
+    body_first_bytes: float = 64 * 1024
     body_grace_seconds: float = 120
     body_bytes_per_second: float = 8_192
+    crowded_bytes_per_second: float = 16_384
     answer_seconds: float = 120  # for taking an answer of one page
     linger_seconds: float = 5  # for closing after the answer
 
@@ -38,16 +43,25 @@ class Deadlines:
 
 
 class Patience:
-    """How long a sender may still keep us waiting."""
+    """How long a sender may still keep us waiting, and how far ahead it is (below 0: behind) of what is asked in a crowd."""
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
-        self.left_seconds = deadlines.body_grace_seconds
+        self._first_bytes = deadlines.body_first_bytes
+        self.left_seconds = deadlines.early_seconds
+        self.ahead_seconds = 0.0
 
     def heard(self, size: int, waited_seconds: float) -> None:
         """So many bytes came, after so long."""
-        earned = size / self._deadlines.body_bytes_per_second
-        self.left_seconds = min(self.left_seconds - waited_seconds + earned, self._deadlines.body_grace_seconds)
+        limits, grace = self._deadlines, self._deadlines.body_grace_seconds
+        self.ahead_seconds = min(self.ahead_seconds - waited_seconds + size / limits.crowded_bytes_per_second, grace)
+        self.left_seconds -= waited_seconds
+        if self._first_bytes <= 0:
+            self.left_seconds = min(self.left_seconds + size / limits.body_bytes_per_second, grace)
+            return
+        self._first_bytes -= size
+        if self._first_bytes <= 0 < self.left_seconds:
+            self.left_seconds = grace
 
 
 class TimedSocket(socket.socket):
@@ -66,22 +80,37 @@ class TimedSocket(socket.socket):
         self.circuit: int | None = None  # tor's number for who is there, when tor is
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        """For threads, which wait; b"" once and for all when the sender ended, broke off or is too slow."""
-        if self._ended:
-            return b""
-        began = time.monotonic()
+        """For threads, which wait; b"" once and for all when the sender ended, broke off, is too slow or is not listened to."""
+        while not self._ended:
+            began = time.monotonic()
+            data = self._receive(size, flags)
+            self._patience.heard(len(data or b""), time.monotonic() - began)
+            if data == b"" or self._patience.left_seconds <= 0:
+                self._ended = True
+            if data is not None:
+                return data
+        return b""
+
+    def _receive(self, size: int, flags: int) -> bytes | None:
+        """None when nothing came for a moment."""
         try:
-            self._limit(socket.SO_RCVTIMEO, self._patience.left_seconds)
-            data = super().recv(size, flags)
+            self._limit(socket.SO_RCVTIMEO, min(self._patience.left_seconds, _LOOK_UP_SECONDS))
+            return super().recv(size, flags)
         except BlockingIOError:
-            data = b""  # the kernel's word for SO_RCVTIMEO having passed
+            return None  # the kernel's word for SO_RCVTIMEO having passed
         except OSError as error:
             if error.errno not in _CONNECTION_LOST:
                 raise
-            data = b""
-        self._patience.heard(len(data), time.monotonic() - began)
-        self._ended = not data or self._patience.left_seconds <= 0
-        return data
+            return b""
+
+    @property
+    def ahead_seconds(self) -> float:
+        """For any thread: how far the sender is ahead of what is asked of it in a crowd."""
+        return self._patience.ahead_seconds
+
+    def stop_listening(self) -> None:
+        """For any thread: who waits in `recv` sees the sender's end within a moment. It can still be answered."""
+        self._ended = True
 
     def receive_now(self, size: int) -> bytes | None:
         """What is there without waiting; None when nothing is, b"" when the sender ended or broke off."""

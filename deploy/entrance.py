@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 Guest = TypeVar("Guest")
 
@@ -24,7 +24,11 @@ class Room:
     lingering: int = 500  # connections that were answered and whose client has not hung up
     circuit_connections: int = 16  # of one circuit at once: a browser opens six
     circuit_refusals: int = 64  # of one circuit with open connections, after which it is closed
-    long_requests: int = 16  # bodies at once that need a thread while they come; the other threads serve what is there
+    long_requests: int = (
+        16  # uploads at once, which need a thread while they come; the other threads serve what is there
+    )
+    circuit_long_requests: int = 2  # of one circuit at once: a person in two tabs
+    leaving: int = 4  # uploads that gave their place to another one and still have a thread, to keep what came whole
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -110,18 +114,57 @@ class Queue(Generic[Guest]):
         return list(self._guests)
 
 
+class Sender(Protocol):
+    """Who sends an upload."""
+
+    circuit: int | None  # None without tor
+
+    @property
+    def ahead_seconds(self) -> float:
+        """How far ahead of the pace that is asked in a crowd; below 0, how far behind."""
+
+    def stop_listening(self) -> None:
+        """Have the thread that waits for it see its end, soon."""
+
+
 class LongRequests:
-    """The places for bodies that need a thread while they come. For any thread."""
+    """The places for uploads, which need a thread while they come. For any thread.
+
+    When all are taken, the sender that is furthest behind the pace gives its place to a new one. Its being new protects none:
+    whoever says nothing could otherwise hold a place by asking for it ever anew.
+    """
 
     def __init__(self, room: Room) -> None:
-        self._places: Final = threading.BoundedSemaphore(room.long_requests)
+        self._room: Final = room
+        self._lock: Final = threading.Lock()
+        self._senders: Final[set[Sender]] = set()
+        self._leaving: Final[set[Sender]] = set()
 
     @contextmanager
-    def place(self) -> Iterator[bool]:
+    def place(self, sender: Sender) -> Iterator[bool]:
         """Whether there is a place, which is held for the block."""
-        taken = self._places.acquire(blocking=False)
+        with self._lock:
+            taken = self._may_enter(sender)
+            if taken:
+                self._senders.add(sender)
         try:
             yield taken
         finally:
-            if taken:
-                self._places.release()
+            with self._lock:
+                self._senders.discard(sender)
+                self._leaving.discard(sender)
+
+    def _may_enter(self, sender: Sender) -> bool:
+        same = sum(1 for other in self._senders if sender.circuit is not None and other.circuit == sender.circuit)
+        if same >= self._room.circuit_long_requests:
+            return False
+        return len(self._senders) < self._room.long_requests or self._one_gives_way()
+
+    def _one_gives_way(self) -> bool:
+        slowest = min(self._senders, key=lambda sender: sender.ahead_seconds)
+        if slowest.ahead_seconds >= 0 or len(self._leaving) >= self._room.leaving:
+            return False
+        self._senders.remove(slowest)
+        self._leaving.add(slowest)
+        slowest.stop_listening()
+        return True

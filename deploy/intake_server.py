@@ -24,7 +24,7 @@ from store.intake.place import IntakePlace
 
 _OPTIONS = {
     "workers": 2,
-    "threads": 32,  # 16 for long requests, 9 for key derivations and those that wait for one, the others for pages
+    "threads": 32,  # 20 for uploads (4 of them gave way), 9 for key derivations and who waits for one, the others for pages
     "keepalive": 0,  # one request a connection: nothing of one request can be mistaken for the next one's
     "worker_tmp_dir": "/dev/shm",  # noqa: S108 - the heartbeat's file must not wait for a disk
     "umask": 0o007,

@@ -30,6 +30,7 @@ from deploy.deadlines import Deadlines, TimedSocket
 from deploy.entrance import Admission, Circuits, LongRequests, Queue, Room
 from deploy.quiet import QuietResponse, Refusal, refusal
 from source_interface.budgets import Budgets
+from source_interface.receive import UPLOADS
 
 ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})  # a worker begins with these blocked
 _READ_BYTES: Final = 16 * 1024
@@ -219,7 +220,12 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
             if _is_all_there(request):
                 self.handle_request(request, connection)
                 return False
-            with self._long.place() as taken:
+            if not _is_upload(request):
+                # The application refuses it by its length. What still comes is thrown away as it is seen off, without a thread.
+                connection.sock.stop_listening()
+                self.handle_request(request, connection)
+                return False
+            with self._long.place(connection.sock) as taken:
                 if taken:
                     self.handle_request(request, connection)
                 else:
@@ -248,6 +254,10 @@ def _is_all_there(request: Any) -> bool:
     reader = request.body.reader
     held: int = request.unreader.buf.getbuffer().nbytes
     return isinstance(reader, LengthReader) and reader.length <= held
+
+
+def _is_upload(request: Any) -> bool:
+    return (request.method, request.path) == ("POST", UPLOADS)
 
 
 def _allow_files(wanted: int) -> int:

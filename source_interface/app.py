@@ -64,7 +64,9 @@ def _surround_requests(app: QuietFlask, csp: str) -> None:
 
     @app.before_request
     def begin() -> str | None:
-        g.visit, g.budget, g.request_ends = Visit(request, services().place.sessions), NoBudget(), ExitStack()
+        sessions = services().place.sessions
+        g.visit, g.budget, g.request_ends = Visit(request, sessions), NoBudget(), ExitStack()
+        sessions.remove_idle()
         budgets = services().budgets
         if budgets is None:
             return None

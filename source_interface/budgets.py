@@ -34,6 +34,7 @@ class Expense(Enum):
     """What is counted. The value names the policy's field."""
 
     REQUESTS = "requests"
+    SESSIONS = "sessions"
     LOGINS = "logins"
     DERIVATIONS = "derivations"
     SUBMISSIONS = "submissions"
@@ -58,6 +59,7 @@ class Policy:
     """The budgets of one circuit in one worker."""
 
     requests: Allowance = Allowance(120, 480, seconds=60)
+    sessions: Allowance = Allowance(12, 60, seconds=600)  # visits that get a first codename
     logins: Allowance = Allowance(12, 60, seconds=600)  # attempts, right or wrong, misspelt ones too
     derivations: Allowance = Allowance(10, 60, seconds=600)  # 128 MiB and a fifth of a second each
     submissions: Allowance = Allowance(30, 120, seconds=600)

@@ -5,7 +5,7 @@ from flask import Blueprint, render_template, request
 from source_interface import wording
 from source_interface.answers import no_session, stale_form
 from source_interface.mailbox_page import TYPED_BYTES, mailbox_page, returnable
-from source_interface.receive import FieldPart, Part, receive
+from source_interface.receive import UPLOADS, FieldPart, Part, receive
 from source_interface.services import budget, services, visit
 from source_interface.small_form import read_small_form
 from source_interface.submission import Outcome, Problem, Receiver
@@ -20,7 +20,7 @@ def mailbox() -> str:
     return mailbox_page(slot) if slot is not None else no_session()
 
 
-@pages.post("/mailbox")
+@pages.post(UPLOADS)
 def submit() -> str:
     """Take in a submission. What arrived whole is kept whatever happens to the rest."""
     settings = services().place.settings

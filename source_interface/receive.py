@@ -12,6 +12,8 @@ from flask import Request
 from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData, State
 
+UPLOADS: Final = "/mailbox"  # the one address to which long bodies are sent
+
 _READ_BYTES: Final = 1 << 20  # smaller reads are several times slower through gunicorn
 _MOST_HELD_BYTES: Final = 2 * _READ_BYTES  # of what must be whole to be understood
 _MOST_HEADER_BYTES: Final = 256 * 1024  # of all parts' headers: taking them apart is slow

@@ -1,22 +1,26 @@
 """Sessions: what the host must remember between two pages of one browser, and nothing longer.
 
 A row opens with its cookie alone (docs/formats.md §7.1). The time of last use is inside the box; outside stands the day.
+Every use seals the box anew, with another nonce: which rows were not used for a while is seen by looking twice, without
+writing down when anybody was here.
 With SQLite the rows live in memory-backed storage, with PostgreSQL in a table that is not logged.
 """
 
 import base64
 import binascii
 import secrets
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, LargeBinary, delete, event, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, delete, event, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from crypto import cbor
-from crypto.box import open_box, seal_box
+from crypto.box import NONCE_BYTES, open_box, seal_box
 from crypto.codename import Codename
 from crypto.errors import CryptoError
 from crypto.kdf import hkdf
@@ -27,6 +31,7 @@ from store.intake.tables import UNORDERED
 COOKIE_LENGTH: Final = 43  # characters
 MOST_SLOTS: Final = 8
 _MOST_RECEIPTS: Final = 8
+_REMOVED_AT_ONCE: Final = 500  # rows, so that no other visit waits long for the database
 
 
 class _Base(DeclarativeBase):
@@ -102,8 +107,20 @@ def new_slot(codename: Codename | None = None, lookup: bytes = b"", seed: bytes 
 class Sessions:
     """Keeps browser sessions by their cookies. A cookie that is malformed opens nothing."""
 
-    def __init__(self, database: Database, clock: Clock, *, idle_seconds: int, most: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        idle_seconds: int,
+        most: int,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database, self._clock, self._idle, self._most = database, clock, idle_seconds, most
+        self._monotonic = monotonic
+        self._looking = threading.Lock()
+        self._looked_at: float | None = None
+        self._seen: frozenset[bytes] = frozenset()
         with database.writing() as session:
             alone(session.connection())
             _Base.metadata.create_all(session.connection())
@@ -150,12 +167,32 @@ class Sessions:
                 session.execute(delete(_Row).filter_by(row=_row_id(secret)))
 
     def sweep(self) -> None:
-        """Remove rows that nobody can have used since yesterday."""
+        """Remove rows that nobody can have used since yesterday: a process that begins knows no more of them."""
         with self._database.writing() as session:
-            self._forget_old(session)
+            session.execute(delete(_Row).where(_Row.day < today(self._clock) - 1))
 
-    def _forget_old(self, session: Session) -> None:
-        session.execute(delete(_Row).where(_Row.day < today(self._clock) - 1))
+    def remove_idle(self) -> None:
+        """Remove what was idle for too long, when it is time to look: to be called with every request.
+
+        Rows are gone after twice the idle time at most. What they are compared with is in this process's memory alone.
+        """
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            now = self._monotonic()
+            if self._looked_at is not None and now - self._looked_at <= self._idle:
+                return
+            self._looked_at = now  # a fault waits for the next time, too
+            with self._database.reading() as session:
+                rows = session.execute(select(_Row.row, _nonce())).all()
+            idle = [(row, nonce) for row, nonce in rows if nonce in self._seen]
+            for begin in range(0, len(idle), _REMOVED_AT_ONCE):
+                with self._database.writing() as session:
+                    for row, nonce in idle[begin : begin + _REMOVED_AT_ONCE]:
+                        session.execute(delete(_Row).where(_Row.row == row, _nonce() == nonce))  # unless used since
+            self._seen = frozenset(nonce for _, nonce in rows)
+        finally:
+            self._looking.release()
 
     def _open(self, secret: bytes, box: bytes | None) -> BrowserSession:
         if box is None:
@@ -168,13 +205,17 @@ class Sessions:
 
     def _make_room(self, session: Session) -> None:
         """A flood of sessions pushes out others at random, itself most of all: rows are random."""
-        self._forget_old(session)
         if (session.scalar(select(func.count()).select_from(_Row)) or 0) >= self._most:
             pivot = secrets.token_bytes(32)
             victim = session.scalar(select(_Row.row).where(_Row.row >= pivot).limit(1)) or session.scalar(
                 select(_Row.row).limit(1)
             )
             session.execute(delete(_Row).filter_by(row=victim))
+
+
+def _nonce() -> ColumnElement[bytes]:
+    """The start of a row's box, which no other box has."""
+    return func.substr(_Row.box, 1, NONCE_BYTES, type_=LargeBinary)
 
 
 def _secret(cookie: str) -> bytes | None:

@@ -1,5 +1,9 @@
 """What a connection must begin with behind tor, and how a request is awaited without a thread."""
 
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import pytest
 
 from deploy.arrival import Arrival, HostileError, Sizes, Step, circuit_of
@@ -127,6 +131,7 @@ def test_an_honest_upload_of_500_mib_at_30_kb_a_second_comes_through() -> None:
 
 def test_an_honest_upload_may_pause_for_a_minute_time_and_again() -> None:
     left = Patience(Deadlines())
+    left.heard(64 * 1_024, 2)
     for _ in range(1_000):
         left.heard(0, 60)
         assert left.left_seconds > 0
@@ -134,9 +139,30 @@ def test_an_honest_upload_may_pause_for_a_minute_time_and_again() -> None:
             left.heard(30_000, 1)
 
 
-def test_a_trickle_is_cut_off_soon_even_after_a_fast_beginning() -> None:
+def test_a_long_body_must_begin_within_half_a_minute() -> None:
     seconds, _ = patience(1, 500 * MIB, piece=1)
-    assert seconds <= 125
+    assert seconds <= 31
+    left = Patience(Deadlines())
+    left.heard(64 * 1_024 - 1, 29)
+    assert 0 < left.left_seconds <= 1, "what came short of it earned nothing"
+    left.heard(1, 0.5)
+    assert left.left_seconds == Deadlines().body_grace_seconds
+    late = Patience(Deadlines())
+    late.heard(64 * 1_024, 30)
+    assert late.left_seconds <= 0
+
+
+def test_at_30_kb_a_second_nobody_falls_behind_what_a_crowd_asks_even_when_half_of_the_time_is_silence() -> None:
+    upload = Patience(Deadlines())
+    for _ in range(8_000):
+        upload.heard(65_536, 2)
+        upload.heard(0, 2)
+        assert upload.ahead_seconds >= 0
+    upload.heard(0, Deadlines().body_grace_seconds)
+    assert upload.ahead_seconds <= 0, "no past haste covers a longer silence"
+
+
+def test_a_trickle_is_cut_off_soon_even_after_a_fast_beginning() -> None:
     left = Patience(Deadlines())
     left.heard(1_000 * MIB, 1)
     for _ in range(130):
@@ -167,12 +193,63 @@ def test_the_one_that_waited_longest_goes_first() -> None:
     assert queue.late(13) == ["a", "c"]
 
 
-def test_places_for_long_requests_are_given_back() -> None:
+@dataclass(eq=False)
+class Uploading:
+    circuit: int | None
+    ahead_seconds: float = 0.0
+    heard: bool = True
+
+    def stop_listening(self) -> None:
+        self.heard = False
+
+
+@contextlib.contextmanager
+def taken(long: LongRequests, *senders: Uploading) -> Iterator[list[bool]]:
+    """Whether each got a place, one after the other, all held for the block."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(long.place(sender)) for sender in senders]
+
+
+def test_places_for_uploads_are_given_back() -> None:
     long = LongRequests(Room(long_requests=1))
-    with long.place() as first, long.place() as second:
-        assert (first, second) == (True, False)
-    with long.place() as again:
-        assert again
+    with taken(long, Uploading(1), Uploading(2)) as places:
+        assert places == [True, False]
+    with taken(long, Uploading(3)) as places:
+        assert places == [True]
+
+
+def test_one_circuit_has_two_places_for_uploads() -> None:
+    long = LongRequests(Room())
+    silent = [Uploading(1, -60.0) for _ in range(3)]
+    with taken(long, *silent, Uploading(2)) as places:
+        assert places == [True, True, False, True]
+    with taken(long, *[Uploading(None) for _ in range(3)]) as places:
+        assert places == [True] * 3, "without tor all are one person's"
+
+
+def test_in_a_crowd_the_one_that_is_furthest_behind_gives_way() -> None:
+    long = LongRequests(Room(long_requests=3))
+    ahead, behind, silent = Uploading(1, 20.0), Uploading(2, -1.0), Uploading(3, -5.0)
+    with taken(long, ahead, behind, silent, Uploading(4)) as places:
+        assert places == [True] * 4
+        assert [one.heard for one in (ahead, behind, silent)] == [True, True, False]
+        with taken(long, Uploading(5), Uploading(6)) as more:
+            assert more == [True, False], "nobody else is behind"
+        assert (ahead.heard, behind.heard) == (True, False)
+
+
+def test_who_keeps_the_pace_keeps_the_place_and_one_too_many_is_refused() -> None:
+    long = LongRequests(Room(long_requests=2))
+    senders = [Uploading(1, 0.0), Uploading(2, 1.0)]
+    with taken(long, *senders, Uploading(3)) as places:
+        assert places == [True, True, False]
+        assert all(one.heard for one in senders)
+
+
+def test_a_storm_of_newcomers_cannot_take_the_threads_of_those_that_give_way() -> None:
+    long = LongRequests(Room(long_requests=2, leaving=3))
+    with taken(long, *[Uploading(number, -1.0) for number in range(1, 10)]) as places:
+        assert places == [True] * 5 + [False] * 4, "two places, and three that have not left yet"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,14 @@ import pytest
 from crypto import wordlists
 from deploy.trial.browser import Upload
 from tests.source_interface.source_browser import mailbox_link, words_of
-from tests.support.onion_server import ENOUGH_SECONDS, Circuit, CircuitBrowser, OnionServer, onion_server
+from tests.support.onion_server import (
+    ENOUGH_SECONDS,
+    Circuit,
+    CircuitBrowser,
+    OnionServer,
+    RefusedBrowser,
+    onion_server,
+)
 
 HOSTILE, HONEST = 666, 7
 MIB = 1 << 20
@@ -103,7 +110,7 @@ def connections(circuit: Circuit) -> Callable[[], object]:
 
 
 def bytes_(circuit: Circuit) -> Callable[[], object]:
-    browser = circuit.browser()
+    browser = RefusedBrowser(circuit)
     page = browser.open_new_mailbox()
 
     def send() -> None:

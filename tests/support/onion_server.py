@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.trial.browser import Browser, Page
 from store.clock import SystemClock
 from tests.source_interface.source_browser import SourceBrowser
 from tests.support.processes import family
@@ -64,6 +65,13 @@ class CircuitBrowser(SourceBrowser):
         connection = super()._connection()
         connection.sock = self._circuit.connect()
         return connection
+
+
+class RefusedBrowser(CircuitBrowser):
+    """One that the server itself may refuse: such a page has no cookie of the visit, and is not checked."""
+
+    def _understand(self, *arguments) -> Page:
+        return Browser._understand(self, *arguments)
 
 
 @dataclass

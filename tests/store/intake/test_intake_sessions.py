@@ -2,10 +2,13 @@
 
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from crypto import codename
 from crypto.codename import Codename
@@ -190,13 +193,72 @@ def test_logging_out_deletes_the_row(host: IntakePlace, sessions: Sessions) -> N
     assert sessions.load(other).slots
 
 
-def test_a_new_visit_removes_what_nobody_can_have_used_since_yesterday(
-    host: IntakePlace, sessions: Sessions, seconds: Seconds
-) -> None:
-    begun(sessions)
-    seconds.time += 2 * 86_400
-    begun(sessions)
+def two_workers(host: IntakePlace, seconds: Seconds) -> tuple[Sessions, Sessions]:
+    """Each with a memory of its own."""
+
+    def worker() -> Sessions:
+        return Sessions(host._session_database, seconds, idle_seconds=HALF_AN_HOUR, most=50_000, monotonic=seconds.now)
+
+    return worker(), worker()
+
+
+def test_what_is_idle_is_gone_within_twice_the_idle_time_and_nothing_else(host: IntakePlace, seconds: Seconds) -> None:
+    one, other = two_workers(host, seconds)
+    begun(one)
+    used = begun(other)
+    for _ in range(7):
+        seconds.time += 9 * 60
+        with other.changing(used):
+            pass
+        one.remove_idle()
+        other.remove_idle()
     assert len(rows(host)) == 1
+    assert one.load(used).slots
+
+
+def test_no_session_is_removed_before_it_was_idle_for_its_time(host: IntakePlace, seconds: Seconds) -> None:
+    one, other = two_workers(host, seconds)
+    one.remove_idle()
+    seconds.time += HALF_AN_HOUR - 1
+    cookie = begun(one)
+    for _ in range(29):
+        seconds.time += 60
+        one.remove_idle()
+        other.remove_idle()
+        assert one.load(cookie).slots
+
+
+def test_a_session_that_is_used_while_idle_ones_are_removed_stays(
+    host: IntakePlace, seconds: Seconds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions, other = two_workers(host, seconds)
+    cookies = [begun(sessions) for _ in range(3)]
+    sessions.remove_idle()
+    seconds.time += HALF_AN_HOUR + 1
+    writing = host._session_database.writing
+
+    @contextmanager
+    def used_just_before() -> Iterator[Session]:
+        monkeypatch.undo()
+        with other.changing(cookies[1]) as session:
+            session.put(new_slot())
+        with writing() as session:
+            yield session
+
+    monkeypatch.setattr(host._session_database, "writing", used_just_before)
+    sessions.remove_idle()
+    assert len(rows(host)) == 1
+    assert sessions.load(cookies[1]).slots
+
+
+def test_a_flood_of_idle_sessions_is_gone_in_an_hour(host: IntakePlace, seconds: Seconds) -> None:
+    sessions, _ = two_workers(host, seconds)
+    for _ in range(1_200):
+        begun(sessions)
+    for _ in range(3):
+        sessions.remove_idle()
+        seconds.time += HALF_AN_HOUR + 1
+    assert rows(host) == []
 
 
 def test_sweeping_removes_what_nobody_can_have_used_since_yesterday(

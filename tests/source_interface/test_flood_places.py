@@ -1,0 +1,183 @@
+"""The places for uploads, at the real server: who sends nothing cannot hold them all, on few circuits or on many."""
+
+import contextlib
+import itertools
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.entrance import Room
+from deploy.trial.browser import Upload, multipart
+from tests.support.onion_server import ENOUGH_SECONDS, Circuit, OnionServer, RefusedBrowser, onion_server
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+KIB = 1024
+SILENT = (
+    b"POST /mailbox HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n"
+    b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+)
+WORKERS = 2
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnionServer]:
+    """With the usual room and deadlines: only senders that give way make a place free within a test."""
+    with onion_server(tmp_path_factory.mktemp("places"), deadlines={"early_seconds": 600}) as server:
+        yield server
+        assert server.errors.read_text() == ""
+
+
+def uploads(server: OnionServer, number: int, size: int = 1_000 * KIB) -> None:
+    """An honest source sends a file, at a pace at which it needs its place for a while, and tries again when asked to."""
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(size // (50 * KIB)):
+            time.sleep(0.1)
+            yield bytes(50 * KIB)
+
+    browser = RefusedBrowser(server.circuit(number))
+    mailbox = browser.open_new_mailbox()
+    end = time.monotonic() + ENOUGH_SECONDS
+    while True:
+        file = Upload("file", size, pieces)
+        page = browser.submit(mailbox, mailbox.form(having="files"), {"message": "hi"}, [("files", file)])
+        if page.status != 503:
+            break
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert "arrived whole: file" in page.text
+
+
+def held(stack: contextlib.ExitStack, circuit: Circuit) -> socket.socket:
+    """An upload of which nothing comes."""
+    connection = stack.enter_context(circuit.connect())
+    connection.sendall(SILENT)
+    return connection
+
+
+def fill(stack: contextlib.ExitStack, server: OnionServer) -> None:
+    """Have silent uploads hold every place of both workers, each on a circuit of its own."""
+    waiting: list[socket.socket] = []
+    end = time.monotonic() + ENOUGH_SECONDS
+    for number in itertools.count(10_000):
+        waiting.append(held(stack, server.circuit(number)))
+        if len(waiting) >= WORKERS * Room().long_requests:
+            time.sleep(0.5)  # those that were refused or gave way are answered by then
+        answered, _, _ = select.select(waiting, [], [], 0.02)
+        waiting = [connection for connection in waiting if connection not in answered]
+        if len(waiting) == WORKERS * Room().long_requests:
+            return
+        assert time.monotonic() < end
+
+
+def test_three_silent_circuits_keep_no_upload_out(server: OnionServer) -> None:
+    with contextlib.ExitStack() as stack:
+        for number in range(3):
+            for _ in range(14):
+                held(stack, server.circuit(100 + number))
+        uploads(server, 1)
+
+
+def test_one_circuit_gets_the_friendly_page_for_an_upload_too_many(server: OnionServer) -> None:
+    circuit = server.circuit(200)
+    with contextlib.ExitStack() as stack:
+        waiting = [held(stack, circuit) for _ in range(WORKERS * Room().circuit_long_requests + 1)]
+        heard = one_that_is_answered(waiting)
+    assert heard.startswith(b"HTTP/1.1 503 Page\r\n")
+    assert b"try again in a minute" in heard
+    assert len(heard) == len(server.circuit(2).raw(GET))
+
+
+def one_that_is_answered(waiting: list[socket.socket]) -> bytes:
+    end = time.monotonic() + ENOUGH_SECONDS
+    while time.monotonic() < end:
+        for connection in waiting:
+            connection.settimeout(0.05)
+            with contextlib.suppress(TimeoutError):
+                heard = connection.recv(1)
+                connection.settimeout(ENOUGH_SECONDS)
+                while piece := connection.recv(1 << 16):
+                    heard += piece
+                return heard
+    raise AssertionError("all are waited for")
+
+
+def test_many_silent_circuits_give_way_even_when_they_come_again_and_again(server: OnionServer) -> None:
+    """All places are theirs, and what gives way is soon there anew."""
+    over = threading.Event()
+
+    def storm() -> None:
+        number = 1_000
+        with contextlib.ExitStack() as stack:
+            while not over.wait(0.1):
+                held(stack, server.circuit(number))
+                number += 1
+
+    with contextlib.ExitStack() as stack:
+        fill(stack, server)
+        thread = threading.Thread(target=storm, daemon=True)
+        thread.start()
+        try:
+            uploads(server, 3)
+        finally:
+            over.set()
+            thread.join(ENOUGH_SECONDS)
+    assert not thread.is_alive()
+
+
+def test_who_gives_way_is_answered_and_what_arrived_whole_is_kept(server: OnionServer) -> None:
+    browser = server.circuit(4).browser()
+    form = browser.open_new_mailbox().form(having="files")
+    files = [
+        ("files", Upload.of("whole.jpg", os.urandom(100 * KIB))),
+        ("files", Upload.of("half.jpg", bytes(900 * KIB))),
+    ]
+    boundary, length, pieces = multipart({**form.fields, "message": "gave way"}, files)
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    head = f"POST /mailbox HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\nContent-Length: {length}\r\n"
+    head += f"Content-Type: multipart/form-data; boundary={boundary}\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        slow = stack.enter_context(server.circuit(4).connect())
+        slow.sendall(head.encode() + b"".join(pieces)[: 200 * KIB])
+        slow.settimeout(0.2)
+        heard, number = b"", 5_000
+        end = time.monotonic() + ENOUGH_SECONDS
+        while not heard:
+            assert time.monotonic() < end
+            held(stack, server.circuit(number))
+            number += 1
+            with contextlib.suppress(TimeoutError):
+                heard = slow.recv(1)
+        slow.settimeout(ENOUGH_SECONDS)
+        while piece := slow.recv(1 << 16):
+            heard += piece
+    assert len(heard) == len(server.circuit(2).raw(GET))
+    page = browser.get("/mailbox")
+    assert "whole.jpg" in page.text
+    assert "Not whole, and not kept: half.jpg" in page.text
+    assert "Your message arrived" in page.text
+
+
+ELSEWHERE = {
+    "a form": b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\ntoken=",
+    "a multipart form": b"POST /leave HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n"
+    b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n",
+    "chunks": b"POST /erase HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\n5\r\na",
+    "another method": b"PUT /mailbox HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\nx",
+    "no such page": b"POST /mailbox/ HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\nx",
+}
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_a_long_body_for_anything_else_is_answered_without_waiting_for_it(server: OnionServer, what: str) -> None:
+    """Its patience would last ten minutes here."""
+    heard = server.circuit(5).raw(ELSEWHERE[what], end=False)
+    assert heard.startswith(b"HTTP/1.1 4")
+    assert len(heard) == len(server.circuit(2).raw(GET))
