@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from deploy.trial.command import TrialError, command
+from deploy.trial.command import command
+from deploy.trial.errors import PartError
 from deploy.trial.folder import TrialFolder
 
 AT_ONCE: Final = (
@@ -15,7 +16,7 @@ AT_ONCE: Final = (
 
 
 class Courier(Protocol):
-    """Both return what the command said. TrialError."""
+    """Both return what the command said. PartError."""
 
     def collect(self) -> str: ...
 
@@ -81,7 +82,7 @@ def carry(folder: TrialFolder, courier: Courier) -> Carried:
     def carried(act: Callable[[], str]) -> bool:
         try:
             said.append(act().strip())
-        except TrialError as error:
+        except PartError as error:
             failed.append(str(error))
             return False
         return True

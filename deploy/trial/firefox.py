@@ -14,7 +14,7 @@ from typing import Final
 
 from deploy.children import end_with_parent
 from deploy.trial import processes
-from deploy.trial.command import TrialError
+from deploy.trial.errors import MachineError
 
 _PREFERENCES: Final[dict[str, object]] = {
     "network.proxy.type": 1,
@@ -47,10 +47,10 @@ _PREFERENCES: Final[dict[str, object]] = {
 
 
 def browse(url: str, socks_port: int) -> None:
-    """Open this address and return when the person has closed Firefox. TrialError when there is none, or it fails."""
+    """Open this address and return when the person has closed Firefox. MachineError when there is none, or it fails."""
     program = shutil.which("firefox-esr") or shutil.which("firefox")
     if program is None:
-        raise TrialError("Firefox is not installed: install Debian's package 'firefox-esr'")
+        raise MachineError("Firefox is not installed: install Debian's package 'firefox-esr'")
     with tempfile.TemporaryDirectory(prefix="luwte-firefox-") as profile:
         preferences = {**_PREFERENCES, "network.proxy.socks_port": socks_port}
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in preferences.items()]
@@ -69,4 +69,4 @@ def browse(url: str, socks_port: int) -> None:
         finally:
             processes.end([firefox])
     if code != 0:
-        raise TrialError(f"{Path(program).name} ended with code {code}: does this session have a screen?")
+        raise MachineError(f"{Path(program).name} ended with code {code}: does this session have a screen?")

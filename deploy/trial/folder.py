@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.trial.errors import RefusedError
 from store.files import write_whole
-
-
-class FolderTakenError(Exception):
-    """The folder is not a trial's; one sentence says what to do."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +18,10 @@ class TrialFolder:
     root: Path
 
     def prepare(self) -> None:
-        """Make the folder, for this user alone. FolderTakenError when it holds what no trial made: `clear` would remove it."""
+        """Make the folder, for this user alone. RefusedError when it holds what no trial made: `clear` would remove it."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.lock.exists() and any(self.root.iterdir()):
-            raise FolderTakenError(f"{self.root} holds other things: give a folder of its own with --state")
+            raise RefusedError(f"{self.root} holds other things: give a folder of its own with --state")
         self.root.chmod(0o700)
 
     @property

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from deploy.trial import courier, processes
 from deploy.trial.browser import Browser
-from deploy.trial.command import TrialError, command, line_of
+from deploy.trial.command import command, line_of
+from deploy.trial.errors import PartError, RefusedError
 from deploy.trial.folder import TrialFolder
 from deploy.trial.way import Way, await_port
 from store.desk import passphrases
@@ -34,7 +35,7 @@ def set_up(folder: TrialFolder) -> None:
     command("luwte-intake", "init", "--state", folder.intake, "--line-card", folder.desk / "line.card")
     command("luwte-desk", "pair", *desk, folder.intake / "host.card")
     if failed := courier.carry(folder, courier.AtTheHost(folder)).failed:
-        raise TrialError(failed[0])
+        raise PartError(failed[0])
     write_whole(folder.ready, [b"\n"])
 
 
@@ -50,7 +51,7 @@ class RunningLine:
     def __enter__(self) -> "RunningLine":
         way, folder = self._way, self._folder
         if way.port == self._desk_port:
-            raise TrialError(f"{way.port_option} and --desk-port must differ")
+            raise RefusedError(f"{way.port_option} and --desk-port must differ")
         for port, option in ((way.port, way.port_option), (self._desk_port, "--desk-port")):
             check_free(port, option)
         folder.link.unlink(missing_ok=True)
@@ -99,7 +100,7 @@ class RunningLine:
         return self._way.browser()
 
     def wait(self) -> None:
-        """Until something that was started ends by itself: TrialError or TorError."""
+        """Until something that was started ends by itself: PartError or TorError."""
         while True:
             self._check("has ended by itself")
             time.sleep(0.5)
@@ -113,7 +114,7 @@ class RunningLine:
     def _check(self, what: str) -> None:
         for name, server in self._servers.items():
             if server.poll() is not None:
-                raise TrialError(f"the {name} server {what}; its messages are in {self._log(name)}")
+                raise PartError(f"the {name} server {what}; its messages are in {self._log(name)}")
         self._way.check()
 
     def _end_servers(self) -> None:
@@ -124,11 +125,11 @@ class RunningLine:
 
 
 def check_free(port: int, option: str) -> None:
-    """TrialError when another program listens at this port of loopback, or this user may not. `option` chooses another one."""
+    """RefusedError when another program listens at this port of loopback, or this user may not. `option` chooses another."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             why = "is in use by another program" if error.errno == errno.EADDRINUSE else "may not be used by this user"
-            raise TrialError(f"port {port} {why}: choose another one with {option}, above 1023") from error
+            raise RefusedError(f"port {port} {why}: choose another one with {option}, above 1023") from error

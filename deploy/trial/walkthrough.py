@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from deploy.trial.browser import Browser, Page, Upload
+from deploy.trial.errors import StepError
 from deploy.trial.folder import TrialFolder
 from deploy.trial.line import RunningLine
 
@@ -43,10 +44,6 @@ class _File:
 
     def upload(self) -> tuple[str, Upload]:
         return "files", Upload(self.name, self.length, self.pieces)
-
-
-class StepError(Exception):
-    """A step of the walkthrough did not do what it must."""
 
 
 def walk(folder: TrialFolder, running: RunningLine, say: Callable[[str], None]) -> int:

@@ -17,8 +17,9 @@ from python_socks import ProxyError
 
 from deploy.trial import tor_network as module
 from deploy.trial import tor_process
+from deploy.trial.errors import TorError, TorMissingError
 from deploy.trial.tor_network import TorNetwork
-from deploy.trial.tor_process import TorClient, TorError, TorMissingError
+from deploy.trial.tor_process import TorClient
 from tests.support.connections import abroad, held_addresses
 from tests.support.onions import ask, await_onion
 
@@ -27,6 +28,7 @@ SECONDS = 60
 START = """
 import sys
 from pathlib import Path
+from deploy.trial.errors import TorError, TorMissingError
 from deploy.trial.tor_network import TorNetwork
 with TorNetwork(Path(sys.argv[1])):
     sys.stdin.read()

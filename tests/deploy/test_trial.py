@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.trial.browser import Browser
-from deploy.trial.command import TrialError
+from deploy.trial.errors import RefusedError
 from deploy.trial.folder import TrialFolder
 from deploy.trial.line import check_free
 from deploy.trial.processes import free_ports
@@ -114,12 +114,16 @@ def test_started_twice_it_says_so_and_leaves_the_first_alone(state):
     try:
         second = subprocess.run([TRY, "--state", state], capture_output=True, text=True, timeout=60)
         fresh = subprocess.run([TRY, "--state", state, "--fresh"], capture_output=True, text=True, timeout=60)
+        walk = subprocess.run(
+            [TRY, "--state", state, "--fresh", "--walkthrough"], capture_output=True, text=True, timeout=60
+        )
 
         assert second.returncode == 0
         assert "running on this machine already" in second.stdout
         assert facts["source_url"] in second.stdout
         assert fresh.returncode == 1
         assert "end it first" in fresh.stderr
+        assert (walk.returncode, walk.stderr) == (1, fresh.stderr)
         assert Browser(facts["source_url"]).get("/").status == 200
     finally:
         end(process)
@@ -253,7 +257,7 @@ def test_a_port_that_this_user_may_not_use_is_not_called_taken(monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("socket.socket.bind", refuse)
-    with pytest.raises(TrialError, match="port 80 may not be used by this user"):
+    with pytest.raises(RefusedError, match="port 80 may not be used by this user"):
         check_free(80, "--desk-port")
 
 

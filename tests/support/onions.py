@@ -6,7 +6,7 @@ from contextlib import suppress
 from python_socks import ProxyError
 from python_socks.sync import Proxy
 
-from deploy.trial.tor_process import TorError
+from deploy.trial.errors import TorError
 
 _FIRST_SECONDS = 150
 
