@@ -28,7 +28,8 @@ from deploy.arrival import Arrival, Sizes, Step
 from deploy.circuits import CircuitCloser
 from deploy.deadlines import Deadlines, TimedSocket
 from deploy.entrance import Admission, Circuits, LongRequests, Queue, Room
-from deploy.quiet import QuietResponse, Refusal, refusal
+from deploy.quiet import QuietResponse
+from deploy.refusal import Refusal, refusal
 from source_interface.budgets import Budgets
 from source_interface.receive import UPLOADS
 
