@@ -34,7 +34,7 @@ from deploy.onion.keys import known_address, read_address
 from deploy.onion.places import OnionPlaces
 from deploy.private_memory import keep_memory_private
 from journalist_interface.courier.errors import PairingError
-from store.clock import SystemClock, today
+from store.clock import SystemClock, date_of, today
 from store.files import LockedError, write_whole
 from store.intake.errors import BundleRefusedError, IntakeError, SetupError
 from store.intake.place import IntakePlace
@@ -264,7 +264,7 @@ def status(state: Path) -> None:
     if now.couriers_from is not None:
         click.echo(
             "This machine's clock was ahead: couriers over Tor get nothing new before "
-            f"{onion_card_commands.date(now.couriers_from)}. Set it right, then run 'luwte-intake collect'"
+            f"{date_of(now.couriers_from)}. Set it right, then run 'luwte-intake collect'"
         )
     click.echo(f"Bundles not acknowledged: {_numbers(now.unacknowledged_bundles) or 'none'}")
     click.echo(f"Last bundle from the desk: {now.last_dispatch or 'none'}")
@@ -273,7 +273,7 @@ def status(state: Path) -> None:
         click.echo(f"Free on this disk: {now.free_bytes / _MIB / 1024:.1f} GiB")
     click.echo(f"Advice: {advice_in_short}")
     for day, text in now.notes:
-        click.echo(f"{onion_card_commands.date(day)}: {text}")
+        click.echo(f"{date_of(day)}: {text}")
 
 
 @main.command()

@@ -28,7 +28,7 @@ from tests.source_interface.conftest import size_now
 from tests.source_interface.source_browser import SourceBrowser, given_back, mailbox_link, words_of
 from tests.source_interface.tracing import Plaintext
 from tests.support.processes import family
-from tests.support.road import Road, texts_at_desk
+from tests.support.road import Road, collect_bundles, texts_at_desk
 
 LIMITS = (
     f"[limits]\nfile_bytes = {4 * MIB}\nmailbox_bytes = {64 * MIB}\ndrain_bytes = {8 * MIB}\nfree_bytes_floor = 1\n"
@@ -378,7 +378,7 @@ def arrived(server: Server) -> list[str]:
     finally:
         host.close()
     with server.road.desk() as desk:
-        for path in sorted(server.road.stick.glob("luwte-collect-*.age")):
+        for path in collect_bundles(server.road.stick):
             desk.importing.import_bundle(path)
             path.unlink()
         return list(texts_at_desk(desk))
