@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 Found = TypeVar("Found")
-LIMIT_SECONDS = 60
+_LIMIT_SECONDS = 240
 
 
 def wait_until(
     look: Callable[[], Found],
-    seconds: float = LIMIT_SECONDS,
+    seconds: float = _LIMIT_SECONDS,
     *,
     every: float = 0.05,
     check: Callable[[], object] = lambda: None,
@@ -29,7 +29,7 @@ def wait_until(
 def tried_until(
     act: Callable[[], Found],
     errors: type[Exception] | tuple[type[Exception], ...],
-    seconds: float = LIMIT_SECONDS,
+    seconds: float = _LIMIT_SECONDS,
     *,
     every: float = 0.5,
 ) -> Found:
