@@ -84,10 +84,6 @@ class RunningLine:
         return self._way.facts
 
     @property
-    def source_url(self) -> str:
-        return str(self._way.facts["source_url"])
-
-    @property
     def courier(self) -> courier.Courier:
         return self._way.courier
 

@@ -45,7 +45,7 @@ def luwte() -> Iterator[tuple[Server, TrialFolder]]:
         (place.intake / "intake.toml").write_text(f"[limits]\nfile_bytes = {1100 * MIB}\n")
         source, desk = free_ports(2)
         with line.RunningLine(place, Direct(place, source), desk) as running:
-            yield Server(running.source_url, running.pids["intake"]), place
+            yield Server(running.source_facts["source_url"], running.pids["intake"]), place
 
 
 @contextmanager
