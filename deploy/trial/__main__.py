@@ -15,7 +15,7 @@ from deploy.trial.errors import RefusedError, TrialError
 from deploy.trial.folder import TrialFolder, default_root
 from deploy.trial.line import HANDLER, RunningLine
 from deploy.trial.processes import free_ports
-from deploy.trial.way import Direct, Network, Onion, Way
+from deploy.trial.transport import Loopback, Network, Onion, Transport
 from store.files import LockedError, exclusively
 from store.intake.errors import SetupError
 
@@ -32,9 +32,9 @@ class _Wanted:
     port: int
     desk_port: int
 
-    def way(self, folder: TrialFolder) -> Way:
+    def transport(self, folder: TrialFolder) -> Transport:
         if self.network is None:
-            return Direct(folder, self.port)
+            return Loopback(folder, self.port)
         return Onion(folder, self.network, self.port, told.progress)
 
 
@@ -120,7 +120,7 @@ def _run(folder: TrialFolder, wanted: _Wanted, *, fresh: bool, walk: bool) -> No
             if not folder.ready.exists():
                 told.progress("Making keys (once, some seconds) ...")
             line.set_up(folder)
-            with RunningLine(folder, wanted.way(folder), wanted.desk_port) as running:
+            with RunningLine(folder, wanted.transport(folder), wanted.desk_port) as running:
                 _serve(folder, running, walk=walk)
     except LockedError:
         if fresh:

@@ -15,7 +15,7 @@ from deploy.trial.browser import Browser
 from deploy.trial.command import command, line_of
 from deploy.trial.errors import PartError, RefusedError
 from deploy.trial.folder import TrialFolder
-from deploy.trial.way import Way, await_port
+from deploy.trial.transport import Transport, await_port
 from store.desk import passphrases
 from store.files import write_whole
 
@@ -40,34 +40,34 @@ def set_up(folder: TrialFolder) -> None:
 
 
 class RunningLine:
-    """The two servers, and the way to the first. Use as a context: leaving it ends them, and only them."""
+    """The two servers, and what leads sources to the first. Use as a context: leaving it ends them, and only them."""
 
-    def __init__(self, folder: TrialFolder, way: Way, desk_port: int) -> None:
+    def __init__(self, folder: TrialFolder, transport: Transport, desk_port: int) -> None:
         self.desk_url = f"http://127.0.0.1:{desk_port}"
-        self._folder, self._way, self._desk_port = folder, way, desk_port
+        self._folder, self._transport, self._desk_port = folder, transport, desk_port
         self._servers: dict[str, subprocess.Popen[bytes]] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> "RunningLine":
-        way, folder = self._way, self._folder
-        if way.port == self._desk_port:
-            raise RefusedError(f"{way.port_option} and --desk-port must differ")
-        for port, option in ((way.port, way.port_option), (self._desk_port, "--desk-port")):
+        transport, folder = self._transport, self._folder
+        if transport.port == self._desk_port:
+            raise RefusedError(f"{transport.port_option} and --desk-port must differ")
+        for port, option in ((transport.port, transport.port_option), (self._desk_port, "--desk-port")):
             check_free(port, option)
         folder.link.unlink(missing_ok=True)
         folder.stick.mkdir(exist_ok=True)
         with ExitStack() as stack:
             stack.callback(folder.facts.unlink, missing_ok=True)
-            stack.enter_context(way)
+            stack.enter_context(transport)
             stack.callback(self._end_servers)
-            self._start("intake", "luwte-intake", "serve", "--state", folder.intake, *way.serve_options)
+            self._start("intake", "luwte-intake", "serve", "--state", folder.intake, *transport.serve_options)
             places = ("--stick", folder.stick, "--save-to", folder.saved, "--link-file", folder.link)
             hint = ("--carry-hint", f"In this trial, {shlex.join(folder.carry_command)} carries both ways by itself.")
             self._start(
                 "desk", "luwte-desk", "serve", "--state", folder.desk, "--port", str(self._desk_port), *places, *hint
             )
             await_port(self._desk_port, "desk", self._check_start)
-            way.await_source(self._check_start)
+            transport.await_source(self._check_start)
             self._stack = stack.pop_all()
         return self
 
@@ -76,16 +76,16 @@ class RunningLine:
 
     @property
     def pids(self) -> dict[str, int]:
-        return {**{name: server.pid for name, server in self._servers.items()}, **self._way.pids}
+        return {**{name: server.pid for name, server in self._servers.items()}, **self._transport.pids}
 
     @property
     def source_facts(self) -> Mapping[str, Any]:
-        """What `try.json` says of the way that sources come."""
-        return self._way.facts
+        """What `try.json` says of how sources come."""
+        return self._transport.facts
 
     @property
     def courier(self) -> courier.Courier:
-        return self._way.courier
+        return self._transport.courier
 
     @property
     def desk_link(self) -> str:
@@ -93,7 +93,7 @@ class RunningLine:
 
     def source_browser(self) -> Browser:
         """A source's, with no cookies yet."""
-        return self._way.browser()
+        return self._transport.browser()
 
     def wait(self) -> None:
         """Until something that was started ends by itself: PartError or TorError."""
@@ -111,7 +111,7 @@ class RunningLine:
         for name, server in self._servers.items():
             if server.poll() is not None:
                 raise PartError(f"the {name} server {what}; its messages are in {self._log(name)}")
-        self._way.check()
+        self._transport.check()
 
     def _end_servers(self) -> None:
         processes.end(self._servers.values())

@@ -15,7 +15,7 @@ from deploy.trial import line
 from deploy.trial.browser import Browser, Form, Page
 from deploy.trial.folder import TrialFolder
 from deploy.trial.processes import free_ports
-from deploy.trial.way import Direct
+from deploy.trial.transport import Loopback
 from tests.bench.table import MIB
 from tests.support.waiting import runs, wait_until
 
@@ -44,7 +44,7 @@ def luwte() -> Iterator[tuple[Server, TrialFolder]]:
         line.set_up(place)
         (place.intake / "intake.toml").write_text(f"[limits]\nfile_bytes = {1100 * MIB}\n")
         source, desk = free_ports(2)
-        with line.RunningLine(place, Direct(place, source), desk) as running:
+        with line.RunningLine(place, Loopback(place, source), desk) as running:
             yield Server(running.source_facts["source_url"], running.pids["intake"]), place
 
 

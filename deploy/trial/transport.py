@@ -1,4 +1,4 @@
-"""The ways from a source's browser to the intake host of a trial: a port of this machine, or an onion."""
+"""What leads from a source's browser to the intake host of a trial: a port of this machine, or an onion."""
 
 import contextlib
 import shutil
@@ -39,7 +39,7 @@ class Network(StrEnum):
     PUBLIC = "public"
 
 
-class Way(Protocol):
+class Transport(Protocol):
     """Use as a context around the intake host: entering prepares what the host needs, leaving ends what was started."""
 
     port: int
@@ -65,13 +65,13 @@ class Way(Protocol):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What `try.json` says of this way."""
+        """What `try.json` says of it."""
 
     @property
     def pids(self) -> Mapping[str, int]: ...
 
 
-class Direct:
+class Loopback:
     """Sources come by a port of 127.0.0.1, without Tor."""
 
     port_option = "--source-port"
