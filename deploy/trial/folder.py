@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.onion.places import OnionPlaces
 from deploy.trial.errors import RefusedError
 from store.files import write_whole
+from store.intake.place import memory_path
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,17 @@ class TrialFolder:
     def clear(self) -> None:
         """Remove everything that a trial made, and nothing else."""
         self.ready.unlink(missing_ok=True)
-        for path in (self.desk, self.intake, self.courier, self.tors, self.stick, self.saved):
+        for path in (*self._memory, self.desk, self.intake, self.courier, self.tors, self.stick, self.saved):
             shutil.rmtree(path, ignore_errors=True)
         for path in (self.passphrase, self.link, self.facts, self.torrc_lines):
             path.unlink(missing_ok=True)
+
+    @property
+    def _memory(self) -> tuple[Path, ...]:
+        """The intake host's folders outside: sessions, and sockets when the path is long. One that systemd gave is not ours."""
+        if os.environ.get("RUNTIME_DIRECTORY") or not self.intake.exists():
+            return ()
+        return (memory_path(self.intake), OnionPlaces.of(self.intake).sockets)
 
 
 def default_root() -> Path:

@@ -15,6 +15,7 @@ from deploy.trial.folder import TrialFolder
 from deploy.trial.line import check_free
 from deploy.trial.processes import free_ports
 from store.files import exclusively
+from store.intake.place import memory_path
 from tests.support.processes import await_ended, family
 from tests.support.waiting import runs, wait_until
 
@@ -246,9 +247,13 @@ def test_a_port_that_this_user_may_not_use_is_not_called_taken(monkeypatch):
 
 def test_fresh_starts_over(state):
     before = (state / "passphrase").read_text()
+    memory = memory_path(state / "intake")
+    assert (memory / "sessions.sqlite").exists()
+    (memory / "left").touch()  # a new host's folder may go by the same name
     process = start(state, "--fresh")
     try:
         assert facts_of(process, state)["passphrase"] != before.strip()
+        assert not (memory / "left").exists()
     finally:
         end(process)
 

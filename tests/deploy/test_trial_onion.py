@@ -186,6 +186,26 @@ def test_a_killed_trial_leaves_nothing_running_and_starts_again_with_its_address
 
 
 @needs_tor
+def test_fresh_starts_over_at_another_address_and_the_courier_comes_there(process, facts, state):
+    """After the trial of the other tests has ended."""
+    assert process.poll() is not None
+    fresh = start_onion(state, "--fresh")
+    try:
+        second = facts_of(fresh, state, ONION_SECONDS)
+        page, said = source_of(second).get("/"), run(state, "--carry")
+    finally:
+        out, err = end(fresh)
+
+    assert second["source_url"] != facts["source_url"]
+    assert second["passphrase"] != facts["passphrase"]
+    assert "Luwte (trial)" in page.text
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "The intake host made bundle 1.\n" in said.stdout
+    assert err.startswith("Making keys (once, some seconds) ...\n")
+    assert out.endswith("\nEnded.\n")
+
+
+@needs_tor
 def test_interrupted_while_the_network_starts_it_ends_everything(tmp_path):
     state = tmp_path / "state"
     process = start_onion(state)
