@@ -200,7 +200,7 @@ def test_fresh_starts_over_at_another_address_and_the_courier_comes_there(proces
     assert second["passphrase"] != facts["passphrase"]
     assert "Luwte (trial)" in page.text
     assert said.returncode == 0, said.stdout + said.stderr
-    assert "The intake host made bundle 1.\n" in said.stdout
+    assert "Fetched bundle 1, which was made before.\n" in said.stdout
     assert err.startswith("Making keys (once, some seconds) ...\n")
     assert out.endswith("\nEnded.\n")
 
