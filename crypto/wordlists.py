@@ -4,7 +4,6 @@ In each list no word's letters begin another's, so that there is one way at most
 """
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -84,11 +83,6 @@ class WordList:
     @cached_property
     def alphabet(self) -> frozenset[str]:
         return frozenset("".join(self.spoken))
-
-    @property
-    def bits(self) -> float:
-        """What somebody must guess of a codename (less what docs/formats.md §2.3 says of codenames that are not issued)."""
-        return self.length * math.log2(len(self.usable))
 
     def part(self, letters: str) -> tuple[int, ...] | None:
         """Letters taken apart into words of the list, or None. It looks at each letter once."""

@@ -1,13 +1,14 @@
 """`luwte-intake advice`: which advice texts there are, in which languages, how old they are, and what is wrong with them."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 import click
 
 from deploy.command import count
 from source_interface.advice_library import FOLDER, AdviceLibrary
+from store.clock import date_of
 from store.intake.place import IntakePlace
 
 _STALE_DAYS: Final = 365
@@ -23,7 +24,7 @@ class AdviceReport:
     @classmethod
     def of(cls, place: IntakePlace) -> "AdviceReport":
         library = AdviceLibrary.load(place.state / FOLDER, place.line.name)
-        return cls(library, date(1970, 1, 1) + timedelta(days=place.today()))
+        return cls(library, date_of(place.today()))
 
     @property
     def stale(self) -> list[str]:

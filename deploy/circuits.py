@@ -57,7 +57,6 @@ class CircuitReaper:
         self._pipe, self._close = pipe, close
         self._closed = _Recent()
         self._rest = b""
-        self.failures = 0  # circuits that `close` failed with: gone already, or tor did not answer
 
     def read(self, timeout_seconds: float | None) -> bool:
         """Close what was told within this time, or whenever it comes (None). False when nobody can tell any more."""
@@ -73,11 +72,9 @@ class CircuitReaper:
         return bool(told)
 
     def _reap(self, circuit_id: int) -> None:
-        try:
+        # It is gone already, or tor does not answer: one that cannot be closed must not keep all others open.
+        with suppress(Exception):
             self._close(circuit_id)
-        except Exception:  # noqa: BLE001 - one circuit that cannot be closed must not keep all others open
-            self.failures += 1
-        else:
             self._closed.add(circuit_id)
 
 

@@ -91,10 +91,14 @@ def read_card(path: Path) -> str:
         fail(f"{path}: {error.strerror}")
 
 
+def fingerprint(what: str, words: tuple[str, ...]) -> str:
+    """Words that two people compare, under the name of what they are of."""
+    return f"Fingerprint of the {what}:\n    {' '.join(words)}"
+
+
 def show_fingerprint(what: str, words: tuple[str, ...]) -> None:
     """Show words that two people compare."""
-    click.echo(f"Fingerprint of the {what}:")
-    click.echo(f"    {' '.join(words)}")
+    click.echo(fingerprint(what, words))
 
 
 def warn_of_missing(bundles: tuple[int, ...], place: str) -> None:

@@ -8,9 +8,7 @@ from pathlib import Path
 import click
 
 from crypto.card import parse_line_card
-from crypto.epoch import LAST_KEY_DAYS, EpochChoice, Standing
 from crypto.errors import CryptoError, of_a_bundle
-from crypto.onion_card import OnionAddress
 from deploy import onion_card_commands
 from deploy.command import (
     ACCEPT_GAP,
@@ -30,16 +28,13 @@ from deploy.intake_config import ConfigurationError, load_configuration
 from deploy.onion import description, own_tor
 from deploy.onion.couriers import enrolled
 from deploy.onion.errors import OnionError
-from deploy.onion.keys import known_address, read_address
 from deploy.onion.places import OnionPlaces
 from deploy.private_memory import keep_memory_private
 from journalist_interface.courier.errors import PairingError
 from store.clock import SystemClock, today
-from store.files import LockedError, write_whole
+from store.files import LockedError
 from store.intake.errors import BundleRefusedError, IntakeError, SetupError
 from store.intake.place import IntakePlace
-
-_MIB = 1024 * 1024
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -135,7 +130,7 @@ def collect(state: Path, to: Path | None) -> None:
             check_stick(to)
             report = place.collector.collect(to)
     if report.made:
-        click.echo(f"Made bundle {_numbers(report.made)} with {count(report.objects, 'sealed object')}.")
+        click.echo(f"Made bundle {', '.join(map(str, report.made))} with {count(report.objects, 'sealed object')}.")
     else:
         click.echo("Nothing new.")
     for path in report.files:
@@ -201,29 +196,12 @@ def card(state: Path, to: Path, onion: str | None, fonts: tuple[Path, ...]) -> N
 
     The line's key is at the desk: the first time, this asks for the signature with the next bundle.
     """
-    # They draw the page; no other command needs them.
-    from deploy.printed_card.content import CardContent, as_text  # noqa: PLC0415 - as said above
-    from deploy.printed_card.fonts import NoFontError  # noqa: PLC0415 - as said above
-    from deploy.printed_card.pdf import as_pdf  # noqa: PLC0415 - as said above
+    from deploy import card_command  # noqa: PLC0415 - it draws a page; no other command needs that
 
     with _sentences(), _opened(state) as place:
-        address = _given(onion) or place.onion_cards.address()
-        if address is None:
-            fail("this host knows no onion address yet: serve it over Tor first, or name the address with --onion")
-        signed = place.onion_cards.card(address)
-        if signed is None:
-            place.onion_cards.ask(address)
-            fail(_to_be_signed(address, place.onion_cards.asked_in(address)))
-        content = CardContent(place.line, signed)
-        to.mkdir(parents=True, exist_ok=True)
-        write_whole(to / "luwte-card.txt", [as_text(content).encode()], mode=0o644)
-        try:
-            page = as_pdf(content, fonts or None)
-        except NoFontError as error:
-            fail(f"luwte-card.txt was written, luwte-card.pdf was not: {error}")
-        write_whole(to / "luwte-card.pdf", [page], mode=0o644)
-    click.echo(f"Written: {to / 'luwte-card.txt'} and {to / 'luwte-card.pdf'}")
-    click.echo(f"They hold {address.text}.onion. {onion_card_commands.lasting(signed)}")
+        signed = card_command.write(place, to, onion, fonts or None)
+    click.echo(f"Written: {to / card_command.TEXT_NAME} and {to / card_command.PAGE_NAME}")
+    click.echo(f"They hold {signed.address.text}.onion. {onion_card_commands.lasting(signed)}")
 
 
 @main.command("verify-card")
@@ -245,35 +223,12 @@ def verify_card(file: Path, line_card: Path) -> None:
 @STATE
 def status(state: Path) -> None:
     """Show whether intake is open, what waits, and how long the intake keys last."""
-    from deploy.advice_command import AdviceReport  # noqa: PLC0415 - it needs the web application
+    from deploy import intake_status  # noqa: PLC0415 - it needs the web application
 
     with _sentences(), _opened(state) as place:
-        now = place.status()
-        show_fingerprint(f'line "{place.line.name}"', place.line.fingerprint)
-        show_fingerprint("intake host", place.host_card.fingerprint)
-        onion = _onion(place)
-        advice_in_short = AdviceReport.of(place).in_short()
-    click.echo(f"Onion address: {onion}")
-    for name, address in _addresses(state).items():
-        click.echo(f"The {name} onion: http://{address}")
-    click.echo(f"Intake: {'open' if now.is_open else 'CLOSED'}")
-    click.echo(f"Intake keys: {_standing(now.keys)}")
-    click.echo(
-        f"Waiting for collect: {count(now.waiting_objects, 'sealed object')}, {now.waiting_bytes / _MIB:.1f} MiB"
-    )
-    if now.couriers_from is not None:
-        click.echo(
-            "This machine's clock was ahead: couriers over Tor get nothing new before "
-            f"{onion_card_commands.date(now.couriers_from)}. Set it right, then run 'luwte-intake collect'"
-        )
-    click.echo(f"Bundles not acknowledged: {_numbers(now.unacknowledged_bundles) or 'none'}")
-    click.echo(f"Last bundle from the desk: {now.last_dispatch or 'none'}")
-    click.echo(f"Replies waiting for sources: {now.replies}")
-    if now.free_bytes is not None:
-        click.echo(f"Free on this disk: {now.free_bytes / _MIB / 1024:.1f} GiB")
-    click.echo(f"Advice: {advice_in_short}")
-    for day, text in now.notes:
-        click.echo(f"{onion_card_commands.date(day)}: {text}")
+        told = list(intake_status.lines(place))
+    for line in told:
+        click.echo(line)
 
 
 @main.command()
@@ -302,13 +257,6 @@ def _sentences() -> Iterator[None]:
 main.add_command(courier_commands(_sentences))
 
 
-def _addresses(state: Path) -> dict[str, str]:
-    """The courier's is told before anybody is enrolled: a courier needs it to pair."""
-    places = OnionPlaces.of(state)
-    found = {"source": read_address(places.source_address), "courier": known_address(places.courier_onion)}
-    return {name: address for name, address in found.items() if address}
-
-
 @contextmanager
 def _opened(state: Path) -> Iterator[IntakePlace]:
     configuration = load_configuration(state)
@@ -317,42 +265,3 @@ def _opened(state: Path) -> Iterator[IntakePlace]:
         yield place
     finally:
         place.close()
-
-
-def _standing(keys: EpochChoice) -> str:
-    if keys.standing is Standing.CLOSED:
-        return "none that may be used; bring a bundle from the desk"
-    warning = "" if keys.standing is Standing.OK else f" - WARNING: {keys.standing.value}; bring a bundle from the desk"
-    with_a_key = keys.days_left - LAST_KEY_DAYS
-    if with_a_key < 0:
-        return f"the last one serves {count(keys.days_left, 'day')} more, then intake closes{warning}"
-    return f"for {count(with_a_key, 'day')}, then {LAST_KEY_DAYS} days of grace until intake closes{warning}"
-
-
-def _numbers(numbers: tuple[int, ...]) -> str:
-    return ", ".join(map(str, numbers))
-
-
-def _given(onion: str | None) -> OnionAddress | None:
-    try:
-        return None if onion is None else OnionAddress.from_typed(onion)
-    except CryptoError as error:
-        raise click.BadParameter(str(error), param_hint="--onion") from error
-
-
-def _onion(place: IntakePlace) -> str:
-    """The address and how far its card has come."""
-    address = place.onion_cards.address()
-    if address is None:
-        return "not known yet"
-    if (signed := place.onion_cards.card(address)) is not None:
-        return f"{address.text}.onion, signed by the line. {onion_card_commands.lasting(signed)}"
-    return f"{address.text}.onion, not signed by the line yet: luwte-intake card tells what to do"
-
-
-def _to_be_signed(address: OnionAddress, asked_in: int | None) -> str:
-    how = "'luwte-intake collect' asks for it" if asked_in is None else f"bundle {asked_in} asks for it"
-    return (
-        f"the line has not signed {address.text}.onion yet: {how}. Carry that bundle to the desk; a handler calls you, types"
-        " the address as you read it out, and exports. Bring that bundle back with 'luwte-intake deliver', then repeat this"
-    )

@@ -16,7 +16,8 @@ from deploy.circuits import CircuitCloser
 from deploy.host_check import only_for
 from deploy.intake_config import load_configuration
 from deploy.intake_worker import ENDING, Entry, IntakeWorker
-from deploy.quiet import QuietInput, QuietLogger, Refusal, refusal
+from deploy.quiet import QuietInput, QuietLogger
+from deploy.refusal import Refusal, refusal
 from source_interface import create_app
 from source_interface.budgets import CIRCUIT, Budgets, Policy
 from store.files import exclusively

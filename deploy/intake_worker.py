@@ -28,7 +28,8 @@ from deploy.arrival import Arrival, Sizes, Step
 from deploy.circuits import CircuitCloser
 from deploy.deadlines import Deadlines, TimedSocket
 from deploy.entrance import Admission, Circuits, LongRequests, Queue, Room
-from deploy.quiet import QuietResponse, Refusal, refusal
+from deploy.quiet import QuietResponse
+from deploy.refusal import Refusal, refusal
 from source_interface.budgets import Budgets
 from source_interface.receive import UPLOADS
 
@@ -64,7 +65,6 @@ class Connection:
     arrival: Arrival
     parser: Any = None
     admitted: bool = False
-    answered: bool = False
 
 
 class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
@@ -165,7 +165,6 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
     def _see_off(self, connection: Connection) -> None:
         """Close what was answered, after its client has hung up or some seconds: at once, what it still sends would reset
         the connection and might destroy the answer (RFC 9112, 9.6)."""
-        connection.answered = True
         connection.sock.setblocking(False)
         try:
             connection.sock.shutdown(socket.SHUT_WR)

@@ -1,6 +1,5 @@
 """What both command lines do with onion cards: read one from a file, verify it, and say what it proves."""
 
-import datetime
 import re
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from crypto.card import LineCard
 from crypto.errors import ForgedError
 from crypto.onion_card import OnionCard
 from deploy.command import read_card, show_fingerprint
+from store.clock import date_of
 
 _ADDRESSES = re.compile(r"(?=([a-z2-7]{56})\.onion)")
 
@@ -35,7 +35,7 @@ def tell(card: OnionCard, line: LineCard, today: int) -> bool:
     show_fingerprint(f'line "{line.name}"', line.fingerprint)
     click.echo("Onion address (compare every group; only this one is signed):")
     click.echo(f"    {' '.join(card.address.groups)} .onion")
-    click.echo(f"Made on {date(card.day)}. {lasting(card)}")
+    click.echo(f"Made on {date_of(card.day)}. {lasting(card)}")
     if not holds:
         click.echo("Its time is over: ask the line for a new one.")
     click.echo("This proves as much as the line card does: its fingerprint must be the one that the line told you.")
@@ -44,10 +44,4 @@ def tell(card: OnionCard, line: LineCard, today: int) -> bool:
 
 def lasting(card: OnionCard) -> str:
     """How long the card holds, in one sentence."""
-    return "It holds until another one replaces it." if card.until is None else f"It holds to {date(card.until)}."
-
-
-def date(day: int) -> str:
-    """A day since 1970 as `2026-11-24`; the last one of the calendar stands for all beyond."""
-    last = (datetime.date.max - datetime.date(1970, 1, 1)).days
-    return (datetime.date(1970, 1, 1) + datetime.timedelta(days=min(day, last))).isoformat()
+    return "It holds until another one replaces it." if card.until is None else f"It holds to {date_of(card.until)}."

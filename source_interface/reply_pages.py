@@ -1,6 +1,5 @@
 """Replies, opened in memory for this page, cut into pages that never overflow."""
 
-import datetime
 import io
 import unicodedata
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from markupsafe import escape
 from crypto.errors import CryptoError
 from crypto.sealed_object import Kind, ObjectReader
 from crypto.xwing import Identity
+from store import clock
 from store.intake.blobs import MissingBlobError
 from store.intake.place import IntakePlace
 
@@ -80,10 +80,7 @@ def _parts(place: IntakePlace, mailbox_ref: bytes, identity: Identity, reply_id:
 
 def date_of(day: int) -> str:
     """A day as people read it in English: `3 March 2026`."""
-    try:
-        date = datetime.date(1970, 1, 1) + datetime.timedelta(days=day)
-    except OverflowError:
-        return ""
+    date = clock.date_of(day)
     return f"{date.day} {date:%B %Y}"
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from deploy.trial.errors import TorMissingError
 from deploy.trial.tor_network import TorNetwork
-from deploy.trial.tor_process import TorClient, TorMissingError
+from deploy.trial.tor_process import TorClient
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -26,7 +26,6 @@ class MismatchError(OnionError):
 
     def __init__(self, *reasons: str) -> None:
         super().__init__("\n".join(reasons))
-        self.reasons = reasons
 
 
 class OnionFolderError(OnionError):

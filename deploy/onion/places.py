@@ -8,7 +8,7 @@ from typing import Final
 
 from deploy.onion.errors import MismatchError, OnionFolderError
 from store.intake.onion_cards import WRITTEN
-from store.intake.place import memory_folder
+from store.intake.place import memory_path
 
 _SOCKET_PATH_BYTES: Final = 107  # sockaddr_un (unix(7)) has room for 108 with the zero at the end
 _LONGEST_NAME: Final = "courier.sock"
@@ -76,7 +76,7 @@ class OnionPlaces:
         for folder in (self.state / "onions", self.source_onion, self.courier_onion, self.authorized_clients, self.tor):
             private_folder(folder)
         private_folder(self.run)
-        if self.sockets.parent == Path("/dev/shm"):  # noqa: S108 - ours alone: memory_folder checked it
+        if self.sockets.parent == Path("/dev/shm"):  # noqa: S108 - the next line sees that it is ours alone
             private_folder(self.sockets)
         if not self.sockets.is_dir():
             raise OnionFolderError(f"{self.sockets} is no folder: make it, for this user, readable by tor's group")
@@ -126,4 +126,4 @@ def check_socket(path: Path) -> None:
 def _short_enough(folder: Path, state: Path) -> Path:
     if len(os.fsencode(folder / _LONGEST_NAME)) <= _SOCKET_PATH_BYTES or not state.exists():
         return folder
-    return Path("/dev/shm") / f"{memory_folder(state).name}-run"  # noqa: S108 - a private folder of its own is made there
+    return Path("/dev/shm") / f"{memory_path(state).name}-run"  # noqa: S108 - a private folder of its own is made there

@@ -6,7 +6,8 @@ from typing import Final
 
 from crypto.card import LineCard
 from crypto.onion_card import OnionCard
-from deploy.onion_card_commands import date, lasting
+from deploy.onion_card_commands import lasting
+from store.clock import date_of
 
 SUBTITLE: Final = "A reporting line that you reach with Tor Browser"
 _WIDTH: Final = 72
@@ -40,7 +41,7 @@ class CardContent:
 
     @property
     def made(self) -> str:
-        return f"Signed on {date(self.onion.day)}. {lasting(self.onion)}"
+        return f"Signed on {date_of(self.onion.day)}. {lasting(self.onion)}"
 
     @property
     def sections(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

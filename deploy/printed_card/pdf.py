@@ -11,6 +11,7 @@ from fpdf.enums import Align, XPos, YPos
 
 from deploy.printed_card import fonts
 from deploy.printed_card.content import SUBTITLE, CardContent
+from store.clock import date_of
 
 _MARGIN: Final = 18.0  # millimetres, as all lengths here
 _QR_SIDE: Final = 60.0
@@ -27,8 +28,7 @@ def as_pdf(content: CardContent, font_files: Iterable[Path] | None = None) -> by
     page = FPDF(format="A4")
     page.set_margin(_MARGIN)
     page.set_auto_page_break(auto=False)
-    day = min(content.onion.day, (datetime.date.max - datetime.date(1970, 1, 1)).days)
-    page.set_creation_date(datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(days=day))
+    page.set_creation_date(datetime.datetime.combine(date_of(content.onion.day), datetime.time(tzinfo=datetime.UTC)))
     page.set_producer("Luwte")
     page.set_lang("en")
     page.set_title(SUBTITLE)

@@ -10,13 +10,12 @@ from typing import Any, Final, NoReturn
 import click
 
 from deploy.onion.errors import OnionError
-from deploy.trial import courier, firefox, line, told, walkthrough
-from deploy.trial.command import TrialError
-from deploy.trial.folder import FolderTakenError, TrialFolder, default_root
+from deploy.trial import courier, firefox, line, options, told, walkthrough
+from deploy.trial.errors import RefusedError, TrialError
+from deploy.trial.folder import TrialFolder, default_root
 from deploy.trial.line import HANDLER, RunningLine
 from deploy.trial.processes import free_ports
-from deploy.trial.tor_process import TorError
-from deploy.trial.way import Direct, Network, Onion, Way
+from deploy.trial.transport import Loopback, Network, Onion, Transport
 from store.files import LockedError, exclusively
 from store.intake.errors import SetupError
 
@@ -33,9 +32,9 @@ class _Wanted:
     port: int
     desk_port: int
 
-    def way(self, folder: TrialFolder) -> Way:
+    def transport(self, folder: TrialFolder) -> Transport:
         if self.network is None:
-            return Direct(folder, self.port)
+            return Loopback(folder, self.port)
         return Onion(folder, self.network, self.port, told.progress)
 
 
@@ -60,7 +59,9 @@ class _Wanted:
 @click.option(
     "--browser", is_flag=True, help="Open the onion of a running trial in Firefox, with a profile of its own."
 )
+@click.pass_context
 def main(
+    context: click.Context,
     state: Path | None,
     onion: str | None,
     source_port: int | None,
@@ -72,10 +73,7 @@ def main(
     browser: bool,
 ) -> None:
     """Start a complete line on this machine: source interface, desk, paired keys, one handler. Ctrl-C ends it."""
-    if onion is None and socks_port is not None:
-        raise click.UsageError("--socks-port has no meaning without --onion")
-    if onion is not None and source_port is not None:
-        raise click.UsageError("--source-port has no meaning with --onion")
+    options.check(options.given(context))
     port = (source_port or _SOURCE_PORT) if onion is None else (socks_port or _SOCKS_PORT)
     wanted = _Wanted(Network(onion) if onion else None, port, desk_port)
     # Also where Ctrl-C is ignored by inheritance: a shell script starts what it puts in the background so.
@@ -89,7 +87,7 @@ def main(
             _browse(folder)
         else:
             _run(folder, wanted, fresh=fresh, walk=walk)
-    except (TrialError, FolderTakenError, walkthrough.StepError, TorError, OnionError, SetupError) as error:
+    except (TrialError, OnionError, SetupError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
     except OSError as error:
@@ -122,13 +120,13 @@ def _run(folder: TrialFolder, wanted: _Wanted, *, fresh: bool, walk: bool) -> No
             if not folder.ready.exists():
                 told.progress("Making keys (once, some seconds) ...")
             line.set_up(folder)
-            with RunningLine(folder, wanted.way(folder), wanted.desk_port) as running:
+            with RunningLine(folder, wanted.transport(folder), wanted.desk_port) as running:
                 _serve(folder, running, walk=walk)
     except LockedError:
+        if fresh:
+            raise RefusedError("a trial is running in this folder: end it first (Ctrl-C where it runs)") from None
         if walk:
             _walk_apart(wanted)
-        elif fresh:
-            raise TrialError("a trial is running in this folder: end it first (Ctrl-C where it runs)") from None
         else:
             _show_running(folder, wanted.network)
 
@@ -164,7 +162,7 @@ def _walk_apart(wanted: _Wanted) -> None:
 
 def _carry(folder: TrialFolder) -> None:
     if not folder.ready.exists():
-        raise TrialError(f"there is nothing to carry yet in {folder.root}: start deploy/try first")
+        raise RefusedError(f"there is nothing to carry yet in {folder.root}: start deploy/try first")
     carrier: courier.Courier = courier.AtTheHost(folder)
     if told.network_of(_running_facts(folder)) is not None:
         carrier = courier.ThroughTor(folder)
@@ -181,12 +179,12 @@ def _carry(folder: TrialFolder) -> None:
 def _browse(folder: TrialFolder) -> None:
     facts = _running_facts(folder)
     if told.network_of(facts) is None:
-        raise TrialError(f"no trial with --onion is running in {folder.root}: start one first")
+        raise RefusedError(f"no trial with --onion is running in {folder.root}: start one first")
     firefox.browse(facts["source_url"], facts["socks_port"])
 
 
 def _running_facts(folder: TrialFolder) -> dict[str, Any]:
-    """Of the trial that runs in this folder; empty when none does. TrialError while one starts or ends."""
+    """Of the trial that runs in this folder; empty when none does. RefusedError while one starts or ends."""
     if not folder.lock.exists():
         return {}
     try:
@@ -199,14 +197,14 @@ def _running_facts(folder: TrialFolder) -> dict[str, Any]:
 def _facts(folder: TrialFolder) -> dict[str, Any]:
     if facts := folder.read_facts():
         return facts
-    raise TrialError("a trial is starting or ending in this folder: try again in a minute")
+    raise RefusedError("a trial is starting or ending in this folder: try again in a minute")
 
 
 def _show_running(folder: TrialFolder, wanted: Network | None) -> None:
     facts = _facts(folder)
     told.show(facts, folder, already=True)
     if wanted is not None and wanted is not told.network_of(facts):
-        raise TrialError(f"it does not run as --onion {wanted} asks: end it first (Ctrl-C where it runs)")
+        raise RefusedError(f"it does not run as --onion {wanted} asks: end it first (Ctrl-C where it runs)")
 
 
 if __name__ == "__main__":

@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from deploy.children import end_with_parent
+from deploy.trial.errors import PartError
 
 _SECONDS: Final = 900  # the courier tries for some minutes
 
 
-class TrialError(Exception):
-    """The trial cannot go on; one sentence says why."""
-
-
 def command(name: str, *arguments: str | Path) -> str:
-    """Run one of our programs to its end and return what it printed. TrialError when it fails."""
+    """Run one of our programs to its end and return what it printed. PartError when it fails."""
     # It ends with this process: a start right after a killed one finds no child that is still at work in the folder.
     end = partial(end_with_parent, os.getpid())
     done = subprocess.run(  # noqa: S603 - our own command
@@ -26,7 +23,7 @@ def command(name: str, *arguments: str | Path) -> str:
     )
     if done.returncode != 0:
         said = done.stderr.strip().split("Error: ")[-1] or done.stdout.strip()
-        raise TrialError(f"{name} {arguments[0]} failed: {said}")
+        raise PartError(f"{name} {arguments[0]} failed: {said}")
     return done.stdout
 
 

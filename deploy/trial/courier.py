@@ -1,12 +1,15 @@
 """The courier of a trial: how bundles get from the intake host onto the stick, and from the stick to the host."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from deploy.trial.command import TrialError, command
+from crypto.manifest import Direction
+from deploy.trial.command import command
+from deploy.trial.errors import PartError
 from deploy.trial.folder import TrialFolder
+from store.bundle_names import bundles_in
 
 AT_ONCE: Final = (
     "By itself the host gives a courier over Tor only what came in before today (UTC). Here the operator makes a bundle of the "
@@ -15,7 +18,7 @@ AT_ONCE: Final = (
 
 
 class Courier(Protocol):
-    """Both return what the command said. TrialError."""
+    """Both return what the command said. PartError."""
 
     def collect(self) -> str: ...
 
@@ -81,13 +84,10 @@ def carry(folder: TrialFolder, courier: Courier) -> Carried:
     def carried(act: Callable[[], str]) -> bool:
         try:
             said.append(act().strip())
-        except TrialError as error:
+        except PartError as error:
             failed.append(str(error))
             return False
         return True
-
-    def each(pattern: str) -> Iterable[Path]:
-        return sorted(folder.stick.glob(pattern))
 
     def imported(bundle: Path) -> bool:
         return carried(lambda: command("luwte-desk", "import", *desk, bundle))
@@ -96,9 +96,9 @@ def carry(folder: TrialFolder, courier: Courier) -> Carried:
         return carried(lambda: courier.deliver(bundle))
 
     carried(courier.collect)
-    done = [path for path in each("luwte-collect-*.age") if imported(path)]
+    done = [path for path in bundles_in(folder.stick, Direction.COLLECT) if imported(path)]
     carried(lambda: command("luwte-desk", "export", *desk, "--to", folder.stick))
-    done += [path for path in each("luwte-dispatch-*.age") if delivered(path)]
+    done += [path for path in bundles_in(folder.stick, Direction.DISPATCH) if delivered(path)]
     for path in done:
         path.unlink(missing_ok=True)
     return Carried(tuple(said), tuple(failed))

@@ -10,49 +10,20 @@ import subprocess
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from deploy.children import end_with_parent
 from deploy.trial import processes
-from deploy.trial.command import TrialError
-
-_PREFERENCES: Final[dict[str, object]] = {
-    "network.proxy.type": 1,
-    "network.proxy.socks": "127.0.0.1",
-    "network.proxy.socks_version": 5,
-    "network.proxy.socks_remote_dns": True,
-    "network.proxy.failover_direct": False,
-    "network.dns.blockDotOnion": False,
-    "network.dns.disablePrefetch": True,
-    "network.trr.mode": 5,
-    "dom.security.https_first": False,
-    "dom.security.https_only_mode": False,
-    "javascript.enabled": False,
-    "svg.disabled": True,
-    "mathml.disabled": True,
-    "gfx.downloadable_fonts.enabled": False,
-    "gfx.font_rendering.graphite.enabled": False,
-    "media.peerconnection.enabled": False,
-    "browser.privatebrowsing.autostart": True,
-    "privacy.resistFingerprinting": True,
-    "privacy.firstparty.isolate": True,
-    # No page of its own, no question, at the first start.
-    "browser.aboutwelcome.enabled": False,
-    "browser.shell.checkDefaultBrowser": False,
-    "browser.startup.homepage_override.mstone": "ignore",
-    "browser.startup.page": 0,
-    "datareporting.policy.dataSubmissionEnabled": False,
-    "termsofuse.bypassNotification": True,
-}
+from deploy.trial.errors import MachineError
+from deploy.trial.tor_browser import ALWAYS, FIRST_START, SAFEST, through
 
 
 def browse(url: str, socks_port: int) -> None:
-    """Open this address and return when the person has closed Firefox. TrialError when there is none, or it fails."""
+    """Open this address and return when the person has closed Firefox. MachineError when there is none, or it fails."""
     program = shutil.which("firefox-esr") or shutil.which("firefox")
     if program is None:
-        raise TrialError("Firefox is not installed: install Debian's package 'firefox-esr'")
+        raise MachineError("Firefox is not installed: install Debian's package 'firefox-esr'")
     with tempfile.TemporaryDirectory(prefix="luwte-firefox-") as profile:
-        preferences = {**_PREFERENCES, "network.proxy.socks_port": socks_port}
+        preferences = {**ALWAYS, **SAFEST, **FIRST_START, **through(socks_port)}
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in preferences.items()]
         (Path(profile) / "user.js").write_text("".join(lines), "utf-8")
         command = [program, "--no-remote", "--new-instance", "--profile", profile, url]
@@ -69,4 +40,4 @@ def browse(url: str, socks_port: int) -> None:
         finally:
             processes.end([firefox])
     if code != 0:
-        raise TrialError(f"{Path(program).name} ended with code {code}: does this session have a screen?")
+        raise MachineError(f"{Path(program).name} ended with code {code}: does this session have a screen?")

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.onion.places import OnionPlaces
+from deploy.trial.errors import RefusedError
 from store.files import write_whole
-
-
-class FolderTakenError(Exception):
-    """The folder is not a trial's; one sentence says what to do."""
+from store.intake.place import memory_path
 
 
 @dataclass(frozen=True)
@@ -21,10 +20,10 @@ class TrialFolder:
     root: Path
 
     def prepare(self) -> None:
-        """Make the folder, for this user alone. FolderTakenError when it holds what no trial made: `clear` would remove it."""
+        """Make the folder, for this user alone. RefusedError when it holds what no trial made: `clear` would remove it."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.lock.exists() and any(self.root.iterdir()):
-            raise FolderTakenError(f"{self.root} holds other things: give a folder of its own with --state")
+            raise RefusedError(f"{self.root} holds other things: give a folder of its own with --state")
         self.root.chmod(0o700)
 
     @property
@@ -106,10 +105,17 @@ class TrialFolder:
     def clear(self) -> None:
         """Remove everything that a trial made, and nothing else."""
         self.ready.unlink(missing_ok=True)
-        for path in (self.desk, self.intake, self.courier, self.tors, self.stick, self.saved):
+        for path in (*self._memory, self.desk, self.intake, self.courier, self.tors, self.stick, self.saved):
             shutil.rmtree(path, ignore_errors=True)
         for path in (self.passphrase, self.link, self.facts, self.torrc_lines):
             path.unlink(missing_ok=True)
+
+    @property
+    def _memory(self) -> tuple[Path, ...]:
+        """The intake host's folders outside: sessions, and sockets when the path is long. One that systemd gave is not ours."""
+        if os.environ.get("RUNTIME_DIRECTORY") or not self.intake.exists():
+            return ()
+        return (memory_path(self.intake), OnionPlaces.of(self.intake).sockets)
 
 
 def default_root() -> Path:

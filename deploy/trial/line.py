@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from deploy.trial import courier, processes
 from deploy.trial.browser import Browser
-from deploy.trial.command import TrialError, command, line_of
+from deploy.trial.command import command, line_of
+from deploy.trial.errors import PartError, RefusedError
 from deploy.trial.folder import TrialFolder
-from deploy.trial.way import Way, await_port
+from deploy.trial.transport import Transport, await_port
 from store.desk import passphrases
 from store.files import write_whole
 
@@ -34,39 +35,39 @@ def set_up(folder: TrialFolder) -> None:
     command("luwte-intake", "init", "--state", folder.intake, "--line-card", folder.desk / "line.card")
     command("luwte-desk", "pair", *desk, folder.intake / "host.card")
     if failed := courier.carry(folder, courier.AtTheHost(folder)).failed:
-        raise TrialError(failed[0])
+        raise PartError(failed[0])
     write_whole(folder.ready, [b"\n"])
 
 
 class RunningLine:
-    """The two servers, and the way to the first. Use as a context: leaving it ends them, and only them."""
+    """The two servers, and what leads sources to the first. Use as a context: leaving it ends them, and only them."""
 
-    def __init__(self, folder: TrialFolder, way: Way, desk_port: int) -> None:
+    def __init__(self, folder: TrialFolder, transport: Transport, desk_port: int) -> None:
         self.desk_url = f"http://127.0.0.1:{desk_port}"
-        self._folder, self._way, self._desk_port = folder, way, desk_port
+        self._folder, self._transport, self._desk_port = folder, transport, desk_port
         self._servers: dict[str, subprocess.Popen[bytes]] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> "RunningLine":
-        way, folder = self._way, self._folder
-        if way.port == self._desk_port:
-            raise TrialError(f"{way.port_option} and --desk-port must differ")
-        for port, option in ((way.port, way.port_option), (self._desk_port, "--desk-port")):
+        transport, folder = self._transport, self._folder
+        if transport.port == self._desk_port:
+            raise RefusedError(f"{transport.port_option} and --desk-port must differ")
+        for port, option in ((transport.port, transport.port_option), (self._desk_port, "--desk-port")):
             check_free(port, option)
         folder.link.unlink(missing_ok=True)
         folder.stick.mkdir(exist_ok=True)
         with ExitStack() as stack:
             stack.callback(folder.facts.unlink, missing_ok=True)
-            stack.enter_context(way)
+            stack.enter_context(transport)
             stack.callback(self._end_servers)
-            self._start("intake", "luwte-intake", "serve", "--state", folder.intake, *way.serve_options)
+            self._start("intake", "luwte-intake", "serve", "--state", folder.intake, *transport.serve_options)
             places = ("--stick", folder.stick, "--save-to", folder.saved, "--link-file", folder.link)
             hint = ("--carry-hint", f"In this trial, {shlex.join(folder.carry_command)} carries both ways by itself.")
             self._start(
                 "desk", "luwte-desk", "serve", "--state", folder.desk, "--port", str(self._desk_port), *places, *hint
             )
             await_port(self._desk_port, "desk", self._check_start)
-            way.await_source(self._check_start)
+            transport.await_source(self._check_start)
             self._stack = stack.pop_all()
         return self
 
@@ -75,20 +76,16 @@ class RunningLine:
 
     @property
     def pids(self) -> dict[str, int]:
-        return {**{name: server.pid for name, server in self._servers.items()}, **self._way.pids}
+        return {**{name: server.pid for name, server in self._servers.items()}, **self._transport.pids}
 
     @property
     def source_facts(self) -> Mapping[str, Any]:
-        """What `try.json` says of the way that sources come."""
-        return self._way.facts
-
-    @property
-    def source_url(self) -> str:
-        return str(self._way.facts["source_url"])
+        """What `try.json` says of how sources come."""
+        return self._transport.facts
 
     @property
     def courier(self) -> courier.Courier:
-        return self._way.courier
+        return self._transport.courier
 
     @property
     def desk_link(self) -> str:
@@ -96,10 +93,10 @@ class RunningLine:
 
     def source_browser(self) -> Browser:
         """A source's, with no cookies yet."""
-        return self._way.browser()
+        return self._transport.browser()
 
     def wait(self) -> None:
-        """Until something that was started ends by itself: TrialError or TorError."""
+        """Until something that was started ends by itself: PartError or TorError."""
         while True:
             self._check("has ended by itself")
             time.sleep(0.5)
@@ -113,8 +110,8 @@ class RunningLine:
     def _check(self, what: str) -> None:
         for name, server in self._servers.items():
             if server.poll() is not None:
-                raise TrialError(f"the {name} server {what}; its messages are in {self._log(name)}")
-        self._way.check()
+                raise PartError(f"the {name} server {what}; its messages are in {self._log(name)}")
+        self._transport.check()
 
     def _end_servers(self) -> None:
         processes.end(self._servers.values())
@@ -124,11 +121,11 @@ class RunningLine:
 
 
 def check_free(port: int, option: str) -> None:
-    """TrialError when another program listens at this port of loopback, or this user may not. `option` chooses another one."""
+    """RefusedError when another program listens at this port of loopback, or this user may not. `option` chooses another."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             why = "is in use by another program" if error.errno == errno.EADDRINUSE else "may not be used by this user"
-            raise TrialError(f"port {port} {why}: choose another one with {option}, above 1023") from error
+            raise RefusedError(f"port {port} {why}: choose another one with {option}, above 1023") from error

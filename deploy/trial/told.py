@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from deploy.trial.folder import TrialFolder
-from deploy.trial.way import Network
+from deploy.trial.transport import Network
 
 Say = Callable[[str], None]
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from deploy.trial import processes
-from deploy.trial.tor_process import TorClient, TorError, TorProcess, tool
+from deploy.trial.errors import TorError
+from deploy.trial.tor_process import TorClient, TorProcess, tool
 
 _AUTHORITIES: Final = 3
 _RELAYS: Final = 2

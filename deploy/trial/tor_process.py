@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.trial import processes
+from deploy.trial.errors import TorError, TorMissingError
 
 _COMMON: Final = """\
 DataDirectory {folder}/data
@@ -23,14 +24,6 @@ _ONIONS_ONLY: Final = "127.0.0.1:{port} ExtendedErrors OnionTrafficOnly"
 _LONGEST_SOCKET_PATH: Final = 107  # bytes: sun_path of unix(7), without the zero at its end
 _LAST_LINES: Final = 10
 _SYSTEM_PATH: Final = "/usr/sbin:/usr/bin"  # where the package puts its programs; a user's PATH may lack the first
-
-
-class TorError(Exception):
-    """The private network cannot go on; the message says why and what to do."""
-
-
-class TorMissingError(TorError):
-    """This machine has no tor."""
 
 
 class TorProcess:

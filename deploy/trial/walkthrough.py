@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from crypto.manifest import Direction
 from deploy.trial.browser import Browser, Page, Upload
+from deploy.trial.errors import StepError
 from deploy.trial.folder import TrialFolder
 from deploy.trial.line import RunningLine
+from store.bundle_names import bundles_in
 
 _MIB: Final = 1 << 20
 MESSAGE: Final = (
@@ -43,10 +46,6 @@ class _File:
 
     def upload(self) -> tuple[str, Upload]:
         return "files", Upload(self.name, self.length, self.pieces)
-
-
-class StepError(Exception):
-    """A step of the walkthrough did not do what it must."""
 
 
 def walk(folder: TrialFolder, running: RunningLine, say: Callable[[str], None]) -> int:
@@ -113,7 +112,7 @@ class _Walk:
 
     def _collect(self) -> None:
         said = self._running.courier.collect()
-        _expect(any(self._folder.stick.glob("luwte-collect-*.age")), said)
+        _expect(bool(bundles_in(self._folder.stick, Direction.COLLECT)), said)
 
     def _unlock(self) -> None:
         page = self._desk.get(self._running.desk_link.removeprefix(self._running.desk_url))
@@ -163,7 +162,7 @@ class _Walk:
         page = self._desk.get(self._carry)
         page = self._desk.submit(page, page.form(action=f"{self._carry}/export"))
         _expect(page.status == 200, page.text)
-        for path in sorted(self._folder.stick.glob("luwte-dispatch-*.age")):
+        for path in bundles_in(self._folder.stick, Direction.DISPATCH):
             self._running.courier.deliver(path)
             path.unlink()
 

@@ -10,8 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from crypto.manifest import Direction
 from journalist_interface.courier.errors import InterruptedTransferError, MisbehavedError, StickError
 from journalist_interface.courier.protocol import Offered
+from store.bundle_names import bundle_name
 from store.files import DurableFile, remove_whole, sync_folder
 from store.plain_files import holds, open_plain
 
@@ -32,7 +34,7 @@ class Stick:
                 raise StickError(f"{self._folder} is not a folder that is there: is the stick plugged in?")
 
     def path(self, bundle: Offered) -> Path:
-        return self._folder / f"luwte-collect-{bundle.number:06}.age"
+        return self._folder / bundle_name(Direction.COLLECT, bundle.number)
 
     def has(self, bundle: Offered) -> bool:
         """Whether this very bundle is there, whole. What is left of its transfer is removed then."""

@@ -1,6 +1,5 @@
 """The carry page: bundles that came on the stick are imported, what must go back is exported to it."""
 
-import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,15 @@ from flask.typing import ResponseReturnValue
 
 from crypto.chain import ForkError, GapError, read_gap
 from crypto.errors import CryptoError, of_a_bundle
+from crypto.manifest import Direction
 from journalist_interface.desk.memory import TakenIn
 from journalist_interface.desk.state import desk, place
 from journalist_interface.desk.text import count, sentence
+from store.bundle_names import is_bundle_name
 from store.desk.errors import DeskError
 from store.desk.model import ExportReport, ImportReport
 
 MOST_LISTED: Final = 200
-_OURS: Final = re.compile(r"luwte-collect-[A-Za-z0-9._-]{1,80}\.age")
 
 blueprint = Blueprint("bundles", __name__)
 
@@ -51,7 +51,7 @@ def look(folder: Path, taken_in: TakenIn) -> Stick:
     others = 0
     for path in paths:
         try:
-            ours = _OURS.fullmatch(path.name) and path.is_file() and not path.is_symlink()
+            ours = is_bundle_name(Direction.COLLECT, path.name) and path.is_file() and not path.is_symlink()
             if ours and len(found) < MOST_LISTED:
                 about = path.stat()
                 mark = (path.name, about.st_size, about.st_mtime_ns)

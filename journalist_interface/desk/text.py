@@ -1,15 +1,15 @@
 """How days, sizes, names and texts from strangers are written on a page. Templates escape HTML; this is about the rest."""
 
 import unicodedata
-from datetime import date, timedelta
 from typing import Final
+
+from store.clock import date_of
 
 _MONTHS: Final = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
 _UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB")
-_LATEST: Final = 2_932_896
 _OVERRIDES: Final = "\u202d\u202e"
 _TYPES: Final = {
     "application/pdf": "PDF document",
@@ -48,7 +48,7 @@ _PROGRAMS: Final = frozenset({
 
 def day(number: int) -> str:
     """`23 November 2026`, whatever the machine's language."""
-    when = date(1970, 1, 1) + timedelta(days=min(max(number, 0), _LATEST))
+    when = date_of(number)
     return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
 
 

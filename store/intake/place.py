@@ -41,6 +41,7 @@ _BEGUN: Final = {
     "intake.toml",
 }  # left by a broken-off creation, and the operator's file
 _DATABASE: Final = "intake.sqlite"
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the point is that it is memory; the folder there is ours alone
 
 
 @dataclass(frozen=True)
@@ -180,14 +181,20 @@ class IntakePlace:
         self._session_database.close()
 
 
-def memory_folder(state: Path) -> Path:
-    """A folder in memory for this host: what systemd gave, else one under /dev/shm. SetupError when there is neither."""
+def memory_path(state: Path) -> Path:
+    """Where this host's folder in memory is: what systemd gave, else one of its own under /dev/shm. Nothing is made."""
     if given := os.environ.get("RUNTIME_DIRECTORY"):
         return Path(given)
-    shared = Path("/dev/shm")  # noqa: S108 - the point is that it is memory; the folder is ours alone
-    if not os.access(shared, os.W_OK):
+    return _MEMORY / f"luwte-{os.getuid()}-{os.stat(state).st_ino}"
+
+
+def memory_folder(state: Path) -> Path:
+    """`memory_path`, made and ours alone unless systemd gave it. SetupError when it cannot be, or is somebody else's."""
+    folder = memory_path(state)
+    if os.environ.get("RUNTIME_DIRECTORY"):
+        return folder
+    if not os.access(_MEMORY, os.W_OK):
         raise SetupError("no memory-backed folder for sessions: set RUNTIME_DIRECTORY to one")
-    folder = shared / f"luwte-{os.getuid()}-{os.stat(state).st_ino}"
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from deploy.trial import line
 from deploy.trial.browser import Browser, Form, Page
 from deploy.trial.folder import TrialFolder
 from deploy.trial.processes import free_ports
-from deploy.trial.way import Direct
+from deploy.trial.transport import Loopback
 from tests.bench.table import MIB
+from tests.support.waiting import runs, wait_until
 
 ROOT = Path(__file__).parents[2]
 ONIONSHARE = ROOT / ".venv-onionshare" / "bin" / "onionshare-cli"
-_START_SECONDS = 60
 _FLOOD_SECONDS = 5
 
 
@@ -44,8 +44,8 @@ def luwte() -> Iterator[tuple[Server, TrialFolder]]:
         line.set_up(place)
         (place.intake / "intake.toml").write_text(f"[limits]\nfile_bytes = {1100 * MIB}\n")
         source, desk = free_ports(2)
-        with line.RunningLine(place, Direct(place, source), desk) as running:
-            yield Server(running.source_url, running.pids["intake"]), place
+        with line.RunningLine(place, Loopback(place, source), desk) as running:
+            yield Server(running.source_facts["source_url"], running.pids["intake"]), place
 
 
 @contextmanager
@@ -62,11 +62,7 @@ def discarding(how: str) -> Iterator[Server]:
 def discarding_behind_tor(socket: Path) -> Iterator[None]:
     """The same with the line's receiver, at a UNIX socket to which tor brings its connections."""
     with _started([sys.executable, "-m", "tests.bench.discard", "luwte", str(socket)]) as process:
-        end = time.monotonic() + _START_SECONDS
-        while not socket.exists():
-            if process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"{process.args} did not start")
-            time.sleep(0.05)
+        wait_until(socket.exists, check=runs(process, lambda: process.args))
         yield
 
 
@@ -77,13 +73,12 @@ def onionshare() -> Iterator[Server]:
         command = [str(ONIONSHARE), "--receive", "--local-only", "--public", "--data-dir", folder]
         said = Path(folder) / "said.log"
         with said.open("wb") as log, _started(command, stdout=log, env=os.environ | {"HOME": folder}) as process:
-            end = time.monotonic() + _START_SECONDS
-            while (url := re.search(r"http://127\.0\.0\.1:\d+", said.read_text("utf-8"))) is None:
-                if process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError("OnionShare did not start")
-                time.sleep(0.05)
-            _await(url.group(), process)
-            yield Server(url.group(), process.pid)
+            (url,) = wait_until(
+                lambda: re.findall(r"http://127\.0\.0\.1:\d+", said.read_text("utf-8"))[:1],
+                check=runs(process, lambda: said.read_text("utf-8")),
+            )
+            _await(url, process)
+            yield Server(url, process.pid)
 
 
 def writing_form(browser: Browser) -> tuple[Page, Form]:
@@ -130,12 +125,9 @@ def _started(command: list[str], **options: object) -> Iterator["subprocess.Pope
 
 
 def _await(url: str, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            Browser(url).get("/")
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"{process.args} did not start")
+    def answers() -> bool:
+        with suppress(OSError):
+            return Browser(url).get("/").status > 0
+        return False
+
+    wait_until(answers, check=runs(process, lambda: process.args))

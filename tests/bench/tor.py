@@ -17,12 +17,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from deploy.onion.control import connect
 from deploy.onion.description import source_onion
 from deploy.onion.places import OnionPlaces
-from deploy.trial.browser import Browser, Form
+from deploy.trial.browser import Form
 from deploy.trial.tor_network import TorNetwork
 from deploy.trial.tor_process import TorClient
 from store.clock import SystemClock
@@ -32,7 +31,7 @@ from tests.bench.uploads import noise
 from tests.source_interface.source_browser import mailbox_link
 from tests.support.road import Road
 from tests.support.served_host import ServedHost
-from tests.support.through_tor import GONE, OnionBrowser
+from tests.support.through_tor import GONE, OnionBrowser, OnionVisitor
 
 _SIZE = 50 * MIB
 _RUNS = 10
@@ -86,7 +85,7 @@ def _pair(visitor: TorClient, onion: str, name: str, *, raw_first: bool) -> tupl
 
 
 def _post(visitor: TorClient, onion: str, name: str) -> float:
-    browser = _RawBrowser(visitor.socks_port, onion, name, _RAW_PORT)
+    browser = OnionVisitor(visitor.socks_port, onion, name, _RAW_PORT)
     page = browser.get("/")
     form = Form("/", "post", "multipart/form-data", {"message": ""})
     return seconds(partial(browser.submit, page, form, {}, [("files", noise(_SIZE))]))
@@ -102,14 +101,6 @@ def _sender(visitor: TorClient, onion: str, name: str) -> Callable[[], float]:
         assert "arrived whole" in sent.text, sent.text
 
     return partial(seconds, send)
-
-
-class _RawBrowser(Browser):
-    """Looks at no page: these are none of ours."""
-
-    def __init__(self, *visit: Any) -> None:
-        super().__init__("http://127.0.0.1:80")
-        self._connection = OnionBrowser(*visit)._connection  # type: ignore[method-assign]  # the way there is the same
 
 
 def _floods(visitor: TorClient, crowd: TorClient, onion: str) -> Iterator[Figure]:

@@ -19,6 +19,11 @@ LISTS = [wordlists.load(list_id) for list_id in LIST_IDS]
 each_list = pytest.mark.parametrize("one", LISTS, ids=LIST_IDS)
 
 
+def bits(one: WordList) -> float:
+    """What somebody must guess of a codename of this list."""
+    return one.length * math.log2(len(one.usable))
+
+
 def test_earlier_lists_stand_before_later_ones() -> None:
     """Another order, or a list put in between, would change what codenames that were issued mean."""
     assert LIST_IDS[:6] == (EFF_LARGE, "de-1", "fr-1", "es-1", "it-1", "pt-br-1")
@@ -44,8 +49,8 @@ def test_words_can_be_shown(one: WordList) -> None:
 
 @each_list
 def test_a_codename_has_at_least_88_bits(one: WordList) -> None:
-    assert one.bits >= 88
-    assert one.bits == pytest.approx(one.length * math.log2(len(one.words)), abs=0.002)
+    assert bits(one) >= 88
+    assert bits(one) == pytest.approx(one.length * math.log2(len(one.words)), abs=0.002)
 
 
 def test_what_is_not_issued_in_traditional_characters_leaves_88_bits() -> None:
@@ -53,7 +58,7 @@ def test_what_is_not_issued_in_traditional_characters_leaves_88_bits() -> None:
     simplified, traditional = wordlists.load("zh-hans-1"), wordlists.load("zh-hant-1")
     shared = len(simplified.index.keys() & traditional.index.keys())
     not_issued = (shared / len(traditional.words)) ** traditional.length
-    assert traditional.bits + math.log2(1 - not_issued) >= 88
+    assert bits(traditional) + math.log2(1 - not_issued) >= 88
     assert 0.018 < not_issued < 0.019
 
 
@@ -62,7 +67,7 @@ def test_the_figures_are_those_of_the_documents(one: WordList) -> None:
     formats = (ROOT / "docs/formats.md").read_text("utf-8")
     row = re.search(rf"^\| `{one.list_id}` \| `(\S+)` \| ([\d,]+) \| (\d) \| ([\d.]+) \|", formats, re.MULTILINE)
     assert row, one.list_id
-    assert row.groups() == (one.language, f"{len(one.usable):,}", str(one.length), f"{math.floor(one.bits * 10) / 10}")
+    assert row.groups() == (one.language, f"{len(one.usable):,}", str(one.length), f"{math.floor(bits(one) * 10) / 10}")
 
 
 @each_list

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from deploy.command import sentences
-from deploy.onion_card_commands import date
-from store.clock import SystemClock, today
+from store.clock import SystemClock, date_of, today
 from store.files import exclusively
 from store.intake.place import IntakePlace
 from tests.support.clock import SetClock
+from tests.support.road import collect_bundles
 
 BIN = Path(sys.executable).parent
 PASSPHRASE = "correct horse battery staple for tests"
@@ -160,7 +160,7 @@ def test_a_collect_bundle_is_not_delivered_back(places):
     root, _ = places
     (root / "out").mkdir()
     ok("luwte-intake", "collect", "--state", root / "intake", "--to", root / "out")
-    bundle = next((root / "out").glob("luwte-collect-*.age"))
+    (bundle,) = collect_bundles(root / "out")
 
     fails("luwte-intake", "deliver", "--state", root / "intake", bundle, code=3)
 
@@ -176,7 +176,7 @@ def test_after_a_clock_that_was_ahead_status_says_what_couriers_wait_for_and_col
     ok("luwte-intake", "collect", *state)
 
     assert (
-        f"This machine's clock was ahead: couriers over Tor get nothing new before {date(day + 31)}. Set it right, then run "
+        f"This machine's clock was ahead: couriers over Tor get nothing new before {date_of(day + 31)}. Set it right, then run "
         "'luwte-intake collect'\n"
     ) in told
     assert "clock" not in ok("luwte-intake", "status", *state)

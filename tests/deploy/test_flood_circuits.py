@@ -85,7 +85,6 @@ def test_a_circuit_that_cannot_be_closed_keeps_no_other_open(pipe: CircuitPipe) 
         closer.close(number)
     reaper.read(0)
     assert closed == [1, 3]
-    assert reaper.failures == 1
 
 
 def test_numbers_that_come_in_pieces_are_put_together_and_none_is_made_up(pipe: CircuitPipe) -> None:
@@ -123,11 +122,9 @@ def test_the_reaper_ends_with_the_last_worker_and_not_before() -> None:
 
 def test_a_million_circuits_take_no_more_memory_than_a_few_thousand(pipe: CircuitPipe) -> None:
     closer = CircuitCloser(pipe.writing)
-    reaper = CircuitReaper(pipe.reading, lambda _number: None)
     for number in range(1, 1_000_001):
         closer.close(number)
         if number % 10_000 == 0:
             while len(os.read(pipe.reading, 1 << 16)) == 1 << 16:
                 pass
     assert sum(closer.is_closed(number) for number in range(1, 1_000_001)) <= 5_000
-    assert reaper.failures == 0

@@ -18,6 +18,7 @@ from deploy.printed_card import fonts
 from deploy.printed_card.content import CardContent, as_text
 from deploy.printed_card.pdf import as_pdf
 from tests.deploy.test_commands import fails, ok, places  # noqa: F401 - a fixture
+from tests.support.road import dispatch_bundles
 from tests.vectors.common import HOST_KEY, LINE_KEY
 from tests.vectors.make_onion import ADDRESS, address
 
@@ -110,7 +111,7 @@ def test_a_card_is_made_signed_and_verified_by_the_commands(places, tmp_path):  
     assert "nothing was signed" in fails("luwte-desk", "sign-onion", *desk, "x" * 56, code=3)
     assert "BEGIN LUWTE ONION CARD" in ok("luwte-desk", "sign-onion", *desk, ADDRESS)
     ok("luwte-desk", "export", *desk, "--to", tmp_path)
-    for bundle in sorted(tmp_path.glob("luwte-dispatch-*.age")):
+    for bundle in dispatch_bundles(tmp_path):
         ok("luwte-intake", "deliver", *intake, bundle)
     ok("luwte-intake", "card", *intake, "--to", to)
     line = ("--line-card", root / "desk" / "line.card")

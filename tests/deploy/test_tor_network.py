@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,16 +16,20 @@ from python_socks import ProxyError
 
 from deploy.trial import tor_network as module
 from deploy.trial import tor_process
+from deploy.trial.errors import TorError, TorMissingError
 from deploy.trial.tor_network import TorNetwork
-from deploy.trial.tor_process import TorClient, TorError, TorMissingError
+from deploy.trial.tor_process import TorClient
 from tests.support.connections import abroad, held_addresses
 from tests.support.onions import ask, await_onion
+from tests.support.processes import await_ended
+from tests.support.waiting import runs, wait_until
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
 START = """
 import sys
 from pathlib import Path
+from deploy.trial.errors import TorError, TorMissingError
 from deploy.trial.tor_network import TorNetwork
 with TorNetwork(Path(sys.argv[1])):
     sys.stdin.read()
@@ -60,15 +63,6 @@ def answering(path: Path) -> Iterator[None]:
         thread.join(SECONDS)
 
 
-def gone(pids: list[int]) -> bool:
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        if not any(Path(f"/proc/{pid}").exists() for pid in pids):
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def pids_below(folder: Path) -> list[int]:
     return [int(path.read_text()) for path in folder.glob("*/pid") if path.read_text().strip()]
 
@@ -89,7 +83,7 @@ def test_an_onion_on_a_unix_socket_is_reached_through_another_tor(
             ask(tor_client.socks_port, onion, b"?", port=81)
     service.end()
 
-    assert gone([service.pid])
+    await_ended([service.pid])
 
 
 def test_no_socket_of_any_process_leads_away_from_this_machine(tor_network: TorNetwork, tor_client: TorClient) -> None:
@@ -130,17 +124,14 @@ def test_when_the_owner_ends_every_process_ends(how: signal.Signals, tor_network
     command = [sys.executable, "-P", "-c", START, folder]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as owner:
         try:
-            end = time.monotonic() + SECONDS
-            while len(pids := pids_below(folder)) < 5:
-                assert owner.poll() is None
-                assert time.monotonic() < end
-                time.sleep(0.05)
+            wait_until(lambda: len(pids_below(folder)) == 5, check=runs(owner))
+            pids = pids_below(folder)
             assert not gone_now(pids)
         finally:
             owner.send_signal(how)
         owner.wait(SECONDS)
 
-    assert gone(pids)
+    await_ended(pids)
 
 
 def gone_now(pids: list[int]) -> list[int]:
@@ -157,7 +148,7 @@ def test_an_error_ends_what_was_started(
         network.__enter__()
 
     assert network.pids == []
-    assert gone(pids_below(tmp_path / "net"))
+    await_ended(pids_below(tmp_path / "net"))
 
 
 def test_a_tor_that_ends_by_itself_shows_what_it_said(tor_network: TorNetwork) -> None:

@@ -5,18 +5,19 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from deploy.trial.browser import Browser
-from deploy.trial.command import TrialError
+from deploy.trial.errors import RefusedError
 from deploy.trial.folder import TrialFolder
 from deploy.trial.line import check_free
 from deploy.trial.processes import free_ports
 from store.files import exclusively
-from tests.support.processes import family
+from store.intake.place import memory_path
+from tests.support.processes import await_ended, family
+from tests.support.waiting import runs, wait_until
 
 ROOT = Path(__file__).parents[2]
 TRY = ROOT / "deploy" / "try"
@@ -29,11 +30,7 @@ def start(state, *more, ports=None):
 
 
 def facts_of(process, state, seconds=120):
-    end = time.monotonic() + seconds
-    while not (state / "try.json").exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until((state / "try.json").exists, seconds, check=runs(process, process.communicate))
     return json.loads((state / "try.json").read_text())
 
 
@@ -41,16 +38,6 @@ def end(process, how=signal.SIGINT):
     process.send_signal(how)
     out, err = process.communicate(timeout=60)
     return out, err
-
-
-def gone(pids):
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        alive = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
-        if not alive:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def listening_addresses(pids):
@@ -103,7 +90,7 @@ def test_a_line_starts_listens_on_loopback_only_and_ends_with_all_its_processes(
     assert facts["desk_login_url"] in out
     assert facts["passphrase"] in out
     assert err == "Making keys (once, some seconds) ...\n"
-    assert gone(pids)
+    await_ended(pids)
     assert out.endswith("\nEnded.\n")
     assert not (state / "try.json").exists()
 
@@ -114,12 +101,16 @@ def test_started_twice_it_says_so_and_leaves_the_first_alone(state):
     try:
         second = subprocess.run([TRY, "--state", state], capture_output=True, text=True, timeout=60)
         fresh = subprocess.run([TRY, "--state", state, "--fresh"], capture_output=True, text=True, timeout=60)
+        walk = subprocess.run(
+            [TRY, "--state", state, "--fresh", "--walkthrough"], capture_output=True, text=True, timeout=60
+        )
 
         assert second.returncode == 0
         assert "running on this machine already" in second.stdout
         assert facts["source_url"] in second.stdout
         assert fresh.returncode == 1
         assert "end it first" in fresh.stderr
+        assert (walk.returncode, walk.stderr) == (1, fresh.stderr)
         assert Browser(facts["source_url"]).get("/").status == 200
     finally:
         end(process)
@@ -191,16 +182,13 @@ def test_started_in_the_background_by_a_script_it_still_ends_when_told(state, ho
     out, _ = script.communicate(timeout=60)
 
     assert out.endswith("\nEnded.\n")
-    assert gone([pid])
+    await_ended([pid])
 
 
 def test_killed_while_it_makes_keys_it_starts_again_at_once(tmp_path):
     state = tmp_path / "state"
     process = start(state)
-    deadline = time.monotonic() + 60
-    while not (state / "desk").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until((state / "desk").exists, every=0.01)
     end(process, signal.SIGKILL)
 
     again = start(state)
@@ -217,7 +205,7 @@ def test_a_killed_trial_leaves_nothing_running_and_starts_again_with_its_keys(st
     pids = [pid for started in first["pids"].values() for pid in family(started)]
     end(process, signal.SIGKILL)
 
-    assert gone(pids)
+    await_ended(pids)
     assert (state / "try.json").exists()
 
     failed = start(state, ports=(ports[0], ports[0]))
@@ -253,15 +241,19 @@ def test_a_port_that_this_user_may_not_use_is_not_called_taken(monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("socket.socket.bind", refuse)
-    with pytest.raises(TrialError, match="port 80 may not be used by this user"):
+    with pytest.raises(RefusedError, match="port 80 may not be used by this user"):
         check_free(80, "--desk-port")
 
 
 def test_fresh_starts_over(state):
     before = (state / "passphrase").read_text()
+    memory = memory_path(state / "intake")
+    assert (memory / "sessions.sqlite").exists()
+    (memory / "left").touch()  # a new host's folder may go by the same name
     process = start(state, "--fresh")
     try:
         assert facts_of(process, state)["passphrase"] != before.strip()
+        assert not (memory / "left").exists()
     finally:
         end(process)
 

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,11 @@ from deploy.trial.browser import Browser
 from deploy.trial.folder import TrialFolder
 from deploy.trial.processes import free_ports
 from tests.deploy.test_set_up import program
-from tests.deploy.test_trial import TRY, end, facts_of, gone, listening_addresses
+from tests.deploy.test_trial import TRY, end, facts_of, listening_addresses
 from tests.support.connections import abroad, held_addresses
 from tests.support.firefox import Marionette
-from tests.support.processes import family
+from tests.support.processes import await_ended, family
+from tests.support.waiting import runs, wait_until
 
 ONION_SECONDS = 400
 LONG = "a folder with blanks and a name that is much longer than anybody would like to type"
@@ -129,12 +129,7 @@ def test_the_command_that_it_shows_opens_the_onion_in_firefox(facts, state, tmp_
 
 
 def wait_for(command, look):
-    end = time.monotonic() + ONION_SECONDS
-    while not (found := look()):
-        assert command.poll() is None, command.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    return found
+    return wait_until(look, ONION_SECONDS, check=runs(command, command.communicate))
 
 
 @needs_tor
@@ -172,7 +167,7 @@ def test_a_killed_trial_leaves_nothing_running_and_starts_again_with_its_address
     end(process, signal.SIGKILL)
     (state / "try.json").unlink()
 
-    assert gone(pids)
+    await_ended(pids)
 
     again = start_onion(state)
     second = facts_of(again, state, ONION_SECONDS)
@@ -185,40 +180,53 @@ def test_a_killed_trial_leaves_nothing_running_and_starts_again_with_its_address
         "Bringing the onion up (up to a minute) ...",
     ]
     assert out.endswith("\nEnded.\n")
-    assert gone(pids)
+    await_ended(pids)
     assert not (state / "try.json").exists()
     assert not Path(f"/dev/shm/luwte-{os.getuid()}-{state.stat().st_ino}").exists()
+
+
+@needs_tor
+def test_fresh_starts_over_at_another_address_and_the_courier_comes_there(process, facts, state):
+    """After the trial of the other tests has ended."""
+    assert process.poll() is not None
+    fresh = start_onion(state, "--fresh")
+    try:
+        second = facts_of(fresh, state, ONION_SECONDS)
+        page, said = source_of(second).get("/"), run(state, "--carry")
+    finally:
+        out, err = end(fresh)
+
+    assert second["source_url"] != facts["source_url"]
+    assert second["passphrase"] != facts["passphrase"]
+    assert "Luwte (trial)" in page.text
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "Fetched bundle 1, which was made before.\n" in said.stdout
+    assert err.startswith("Making keys (once, some seconds) ...\n")
+    assert out.endswith("\nEnded.\n")
 
 
 @needs_tor
 def test_interrupted_while_the_network_starts_it_ends_everything(tmp_path):
     state = tmp_path / "state"
     process = start_onion(state)
-    end_by = time.monotonic() + ONION_SECONDS
-    while len(pids := [int(path.read_text() or 0) for path in state.glob("tor/net/*/pid")]) < 4:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end_by
-        time.sleep(0.05)
+
+    def pids_of_four():
+        pids = [int(path.read_text() or 0) for path in state.glob("tor/net/*/pid")]
+        return pids if len(pids) >= 4 else []
+
+    pids = wait_for(process, pids_of_four)
     out, _ = end(process)
 
     assert out.endswith("\nEnded.\n")
-    assert gone(pids)
+    await_ended(pids)
     assert not (state / "tor").exists()
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--onion", "--source-port", "8080"], "--source-port has no meaning with --onion"),
-        (["--socks-port", "8082"], "--socks-port has no meaning without --onion"),
-        (["--browser"], "no trial with --onion is running"),
-    ],
-)
-def test_options_that_do_not_go_together_are_named(options, said, tmp_path):
-    done = run(tmp_path / "state", *options)
+def test_there_is_no_browser_for_a_trial_that_does_not_run(tmp_path):
+    done = run(tmp_path / "state", "--browser")
 
-    assert done.returncode != 0
-    assert said in done.stderr
+    assert done.returncode == 1
+    assert "no trial with --onion is running" in done.stderr
 
 
 RECORDED = """#!/bin/sh
@@ -253,7 +261,7 @@ def test_a_public_trial_warns_first_and_has_no_line_of_a_private_network(tmp_pat
     assert any(line.startswith("SocksPort 127.0.0.1:") and "OnionTrafficOnly" in line for line in lines)
     assert [line for line in lines if line.startswith(("Testing", "DirAuthority", "AddressDisable", "Outbound"))] == []
     assert out == "\nEnded.\n"
-    assert gone(pids)
+    await_ended(pids)
 
 
 def test_a_public_trial_sends_people_to_tor_browser(tmp_path, capsys):

@@ -19,6 +19,7 @@ from store.desk.place import DeskPlace
 from store.intake.place import IntakePlace
 from tests.journalist_interface.desk_browser import DeskBrowser
 from tests.support.clock import SetClock
+from tests.support.road import dispatch_bundles
 
 PASSPHRASE = "seven words that nobody else would ever draw"
 TOKEN = "a-token-of-thirty-two-characters"
@@ -71,7 +72,7 @@ class Host:
         return list(self.place.collector.collect(self.stick).files)
 
     def deliver(self) -> None:
-        for path in sorted(self.stick.glob("luwte-dispatch-*.age")):
+        for path in dispatch_bundles(self.stick):
             self.place.deliverer.deliver(path)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.journalist_interface.conftest import Host, bring
 from tests.journalist_interface.desk_browser import DeskBrowser
+from tests.support.road import collect_bundles
 
 
 def test_a_bundle_imported_twice_changes_nothing(host: Host, browser: DeskBrowser) -> None:
@@ -52,7 +53,7 @@ def test_a_gap_is_named_held_and_skipped_only_when_ticked(host: Host, browser: D
     host.collect()[0].unlink()
     host.submit(host.source(), "found")
     later = host.collect()[-1]
-    for path in host.stick.glob("luwte-collect-*"):
+    for path in collect_bundles(host.stick):
         if path != later:
             path.unlink()
     browser.get("/carry")

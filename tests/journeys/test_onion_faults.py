@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from tests.support.firefox import Firefox, Level
 from tests.support.processes import family
 from tests.support.served_host import await_gone, command_line
 from tests.support.through_tor import ask, connection
+from tests.support.waiting import tried_until, wait_until
 
 MIB = 1 << 20
 ENOUGH_SECONDS = 120
@@ -164,18 +164,6 @@ def stored(line: OnionLine) -> int:
     return sum(file.stat().st_size for file in (line.road.host_state / "blobs").rglob("*") if file.is_file())
 
 
-def wait_until(happened: Callable[[], bool]) -> None:
-    end = time.monotonic() + ENOUGH_SECONDS
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def eventually(open_page: Callable[[], None]) -> None:
     """As a person does whose browser cannot reach a page: try again. One try takes up to two minutes of a tor's patience."""
-    end = time.monotonic() + 3 * ENOUGH_SECONDS
-    while True:
-        try:
-            return open_page()
-        except NoPageError:
-            assert time.monotonic() < end
+    tried_until(open_page, NoPageError, 3 * ENOUGH_SECONDS, every=0)

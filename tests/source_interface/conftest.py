@@ -1,10 +1,8 @@
 """A real intake host behind its pages over loopback, and the desk that it is paired with."""
 
 import itertools
-import os
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from store.intake.settings import KIB, MIB, Settings
 from tests.source_interface.source_browser import SourceBrowser
 from tests.support.clock import SetClock
 from tests.support.road import Road, collect_bundles, dispatch_bundles
+from tests.support.waiting import wait_until
 
 DAY = 20_000
 SMALL = {
@@ -94,10 +93,11 @@ class Intake:
 
     def await_blob_bytes(self, wanted: int) -> None:
         """Until so many sealed bytes have come to rest, whole or not yet."""
-        end = time.monotonic() + 60
-        while sum(map(size_now, self._blob_files())) < wanted:
-            assert time.monotonic() < end, f"less than {wanted} bytes came"
-            os.sched_yield()
+        wait_until(
+            lambda: sum(map(size_now, self._blob_files())) >= wanted,
+            every=0,
+            words=lambda: f"less than {wanted} bytes came",
+        )
 
     def _blob_files(self) -> list[Path]:
         return [path for path in (self.place.state / "blobs").rglob("*") if path.is_file()]

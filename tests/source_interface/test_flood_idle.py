@@ -11,6 +11,7 @@ import pytest
 
 from deploy.entrance import Room
 from tests.support.onion_server import ENOUGH_SECONDS, OnionServer, bare, onion_server
+from tests.support.waiting import wait_until
 
 WANTED, LEAST = 10_000, 2_000
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -89,10 +90,7 @@ def test_one_circuit_with_too_many_connections_is_put_off_and_then_closed(server
 
 def test_connections_that_end_leave_nothing_behind(server: OnionServer) -> None:
     def settled() -> list[int]:
-        end = time.monotonic() + ENOUGH_SECONDS
-        while any(files(worker) > SLACK for worker in server.workers()):
-            assert time.monotonic() < end
-            time.sleep(0.1)
+        wait_until(lambda: all(files(worker) <= SLACK for worker in server.workers()), ENOUGH_SECONDS)
         return [files(worker) for worker in server.workers()]
 
     settled()

@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,8 @@ from tests.source_interface.conftest import size_now
 from tests.source_interface.source_browser import SourceBrowser, given_back, mailbox_link, words_of
 from tests.source_interface.tracing import Plaintext
 from tests.support.processes import family
-from tests.support.road import Road, texts_at_desk
+from tests.support.road import Road, collect_bundles, texts_at_desk
+from tests.support.waiting import wait_until
 
 LIMITS = (
     f"[limits]\nfile_bytes = {4 * MIB}\nmailbox_bytes = {64 * MIB}\ndrain_bytes = {8 * MIB}\nfree_bytes_floor = 1\n"
@@ -146,10 +146,8 @@ def test_no_plaintext_of_an_upload_reaches_any_file(tmp_path: Path) -> None:
         def pieces() -> Iterator[bytes]:
             yield content[: 3_000 * KIB]
             # Some of it is sealed and at rest by then, the other is held by the server.
-            end = time.monotonic() + 60
-            while not any(size_now(path) > 256 * KIB for path in server.road.host_state.rglob("*.part")):
-                assert time.monotonic() < end
-                os.sched_yield()
+            parts = server.road.host_state.rglob
+            wait_until(lambda: any(size_now(path) > 256 * KIB for path in parts("*.part")), every=0)
             unfinished.extend(secret.lying(*server.folders))
             unfinished.extend(secret.held_open(family(server.pid)))
             yield content[3_000 * KIB :]
@@ -354,9 +352,13 @@ def test_what_arrived_whole_before_the_connection_broke_is_kept(
             browser.submit(mailbox, mailbox.form(having="files"), {"message": message}, [
                 ("files", Upload.of(*files[0])), ("files", Upload("second.jpg", 900 * KIB, broken_off)),
             ])  # fmt: skip
-    end = time.monotonic() + 60
-    while first not in (page := browser.get("/mailbox")).text:
-        assert time.monotonic() < end
+
+    def telling():
+        page = browser.get("/mailbox")
+        return page if first in page.text else None
+
+    page = wait_until(telling, every=0)
+    assert page is not None
     assert "second.jpg" in page.text
     assert given_back(page) == []
     found = arrived(server)
@@ -378,7 +380,7 @@ def arrived(server: Server) -> list[str]:
     finally:
         host.close()
     with server.road.desk() as desk:
-        for path in sorted(server.road.stick.glob("luwte-collect-*.age")):
+        for path in collect_bundles(server.road.stick):
             desk.importing.import_bundle(path)
             path.unlink()
         return list(texts_at_desk(desk))

@@ -80,12 +80,7 @@ class Chromium:
             raise NoPageError(f"{url}: {error.msg}") from error
 
     def press(self, selector: str) -> None:
-        before = self._find("html")
-        self._find(selector).click()
-        # While a page is replaced, chromedriver may know its elements no more in ways that are no staleness to it.
-        wait = WebDriverWait(self._driver, PAGE_SECONDS, 0.1, ignored_exceptions=[WebDriverException])
-        wait.until(lambda _: _has_gone(before))
-        wait.until(expected_conditions.presence_of_element_located((By.CSS_SELECTOR, f"{MAIN}, #main-frame-error")))
+        click_to_next_page(self._driver, selector, f"{MAIN}, #main-frame-error")
         if self._driver.find_elements(By.ID, "main-frame-error"):
             raise NoPageError(f"after {selector}: {self.text}")
 
@@ -151,6 +146,16 @@ class Chromium:
     def _ask(self, method: str, given: dict[str, object]) -> dict[str, Any]:
         answer: dict[str, Any] = self._driver.execute_cdp_cmd(method, given)
         return answer
+
+
+def click_to_next_page(driver: webdriver.Chrome, selector: str, awaited: str) -> None:
+    """And wait until something that `awaited` selects stands on the next page."""
+    before = driver.find_element(By.CSS_SELECTOR, "html")
+    driver.find_element(By.CSS_SELECTOR, selector).click()
+    # While a page is replaced, chromedriver may know its elements no more in ways that are no staleness to it.
+    wait = WebDriverWait(driver, PAGE_SECONDS, 0.1, ignored_exceptions=[WebDriverException])
+    wait.until(lambda _: _has_gone(before))
+    wait.until(expected_conditions.presence_of_element_located((By.CSS_SELECTOR, awaited)))
 
 
 def _has_gone(element: WebElement) -> bool:

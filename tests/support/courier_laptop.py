@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from tests.support.processes import family
 from tests.support.served_host import BIN, await_gone, command_line
+from tests.support.waiting import runs, wait_until
 
 ENOUGH_SECONDS = 400
 
@@ -44,11 +44,13 @@ class Running:
 
     def await_said(self, pattern: str) -> re.Match[str]:
         """Until it has said this to the courier."""
-        end = time.monotonic() + ENOUGH_SECONDS
-        while not (found := re.search(pattern, self.stderr)):
-            assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.stdout}{self.stderr}"
-            assert time.monotonic() < end, f"it did not say {pattern!r}:\n{self.stderr}"
-            time.sleep(0.05)
+        found = wait_until(
+            lambda: re.search(pattern, self.stderr),
+            ENOUGH_SECONDS,
+            check=runs(self.process, lambda: self.stdout + self.stderr),
+            words=lambda: f"it did not say {pattern!r}:\n{self.stderr}",
+        )
+        assert found is not None
         return found
 
     def end(self, code: int = 0, number: int | None = None) -> "Running":

@@ -1,7 +1,6 @@
 """Firefox ESR with Tor Browser's settings, driven by Mozilla's own Marionette client through a SOCKS port.
 
-Tor Browser is Firefox ESR with other defaults and NoScript. What its security levels change, by its `SecurityLevel` module
-and by what NoScript lets through, is set here by preferences:
+Its security levels:
 
 - *Safest*: no JavaScript, SVG, MathML, web fonts, media or WebGL, anywhere.
 - *Safer*: no just-in-time compilation, WebAssembly, MathML, Graphite or WebGL; JavaScript is off on http. An onion is no such
@@ -22,8 +21,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from deploy.trial import processes
+from deploy.trial import processes, tor_browser
 from tests.support.browser import MAIN, PAGE_SECONDS, NoPageError, NotInstalledError, Received
+from tests.support.waiting import runs, wait_until
 
 with warnings.catch_warnings():
     # One of its own dependencies asks another for something old, when it is loaded.
@@ -36,29 +36,7 @@ FIREFOX = shutil.which("firefox-esr")
 _START_SECONDS = 120
 _END_SECONDS = 15
 _OWN_PREFERENCES: dict[str, object] = {
-    # As Tor Browser has them.
-    "browser.privatebrowsing.autostart": True,
-    "dom.security.https_only_mode": True,
-    "dom.security.https_only_mode.upgrade_onion": False,
-    "network.dns.blockDotOnion": False,
-    "network.dns.disablePrefetch": True,
-    "network.dns.disableIPv6": True,
-    "network.http.referer.hideOnionSource": True,
-    "network.http.speculative-parallel-limit": 0,
-    "network.http.http3.enable": False,
-    "network.predictor.enabled": False,
-    "network.prefetch-next": False,
-    "network.proxy.allow_bypass": False,
-    "network.proxy.failover_direct": False,
-    "network.proxy.no_proxies_on": "",
-    "network.trr.mode": 5,
-    "media.peerconnection.enabled": False,
-    "media.gmp-provider.enabled": False,
-    "privacy.firstparty.isolate": True,
-    "privacy.resistFingerprinting": True,
-    "browser.startup.page": 0,
     "browser.startup.homepage": "about:blank",
-    "browser.startup.homepage_override.mstone": "ignore",
     "browser.newtabpage.enabled": False,
     "browser.newtabpage.activity-stream.feeds.system.topstories": False,
     # What would go out by itself.
@@ -76,7 +54,6 @@ _OWN_PREFERENCES: dict[str, object] = {
     "browser.topsites.contile.enabled": False,
     "browser.translations.enable": False,
     "datareporting.healthreport.uploadEnabled": False,
-    "datareporting.policy.dataSubmissionEnabled": False,
     "datareporting.usage.uploadEnabled": False,
     "dom.push.enabled": False,
     "dom.push.connection.enabled": False,
@@ -94,7 +71,6 @@ _OWN_PREFERENCES: dict[str, object] = {
     "security.remote_settings.intermediates.enabled": False,
     "services.settings.server": "data:,#nothing",
     "signon.rememberSignons": False,
-    "termsofuse.bypassNotification": True,
     "toolkit.telemetry.enabled": False,
     "toolkit.telemetry.server": "",
     # For the driver.
@@ -102,17 +78,6 @@ _OWN_PREFERENCES: dict[str, object] = {
     "dom.file.createInChild": True,  # the driver chooses files from inside the page's process
     "remote.prefs.recommended": False,
     "ui.useOverlayScrollbars": 1,  # as on a telephone: they take no width from the page
-}
-_NOT_FAST: dict[str, object] = {
-    "gfx.font_rendering.graphite.enabled": False,
-    "gfx.font_rendering.opentype_svg.enabled": False,
-    "javascript.options.asmjs": False,
-    "javascript.options.baselinejit": False,
-    "javascript.options.ion": False,
-    "javascript.options.native_regexp": False,
-    "javascript.options.wasm": False,
-    "mathml.disabled": True,
-    "webgl.disabled": True,
 }
 # Keeps, in the browser's own process, each answer that came over the network.
 _RECORD = """
@@ -131,16 +96,8 @@ if (!Services.luwteReceived) {
 class Level(Enum):
     """Tor Browser's security levels, each with the preferences that make it."""
 
-    SAFEST = {
-        **_NOT_FAST,
-        "gfx.downloadable_fonts.enabled": False,
-        "javascript.enabled": False,
-        "media.mp4.enabled": False,
-        "media.ogg.enabled": False,
-        "media.webm.enabled": False,
-        "svg.disabled": True,
-    }
-    SAFER = {**_NOT_FAST}
+    SAFEST = tor_browser.SAFEST
+    SAFER = tor_browser.SAFER
     STANDARD = {"javascript.enabled": True}
 
 
@@ -160,7 +117,13 @@ class Firefox:
         self._folder = folder
         profile = folder / "profile"
         profile.mkdir(parents=True)
-        preferences = _OWN_PREFERENCES | _proxy(socks_port) | level.value
+        preferences = {
+            **tor_browser.ALWAYS,
+            **tor_browser.FIRST_START,
+            **_OWN_PREFERENCES,
+            **_proxy(socks_port),
+            **level.value,
+        }
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in preferences.items()]
         (profile / "user.js").write_text("".join(lines))
         options = ("--headless", "--no-remote", "--marionette", "--remote-allow-system-access", "--profile", profile)
@@ -177,12 +140,12 @@ class Firefox:
         return self._pid
 
     def _connect(self, port_file: Path) -> Marionette:
-        end = time.monotonic() + _START_SECONDS
-        while not (port_file.exists() and port_file.read_text().strip()):
-            if self._process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"Firefox did not start; it said:\n{(self._folder / 'log').read_text()}")
-            time.sleep(0.05)
-        driver = Marionette(port=int(port_file.read_text()), socket_timeout=PAGE_SECONDS + 60)
+        port = wait_until(
+            lambda: port_file.exists() and port_file.read_text().strip(),
+            _START_SECONDS,
+            check=runs(self._process, (self._folder / "log").read_text),
+        )
+        driver = Marionette(port=int(port), socket_timeout=PAGE_SECONDS + 60)
         driver.start_session({"pageLoadStrategy": "none"})
         driver.timeout.implicit = 0
         with driver.using_context(driver.CONTEXT_CHROME):
@@ -268,11 +231,7 @@ class Firefox:
             "for (const name of ['width', 'min-width', 'max-width']) shown.style.setProperty(name, width, 'important');",
             width,
         )
-        end = time.monotonic() + 10
-        while (is_wide := self._find("html").get_property("clientWidth")) not in range(width - 20, width + 1):
-            if time.monotonic() > end:
-                raise RuntimeError(f"the page is {is_wide} pixels wide, not {width}")
-            time.sleep(0.05)
+        wait_until(lambda: self._find("html").get_property("clientWidth") in range(width - 20, width + 1))
 
     def received(self) -> list[Received]:
         found = self._system("return Services.luwteReceived.splice(0)")
@@ -304,14 +263,7 @@ class Firefox:
 def _proxy(socks_port: int | None) -> dict[str, object]:
     if socks_port is None:
         return {"network.proxy.type": 0}
-    return {
-        "network.proxy.type": 1,
-        "network.proxy.socks": "127.0.0.1",
-        "network.proxy.socks_port": socks_port,
-        "network.proxy.socks_version": 5,
-        "network.proxy.socks_remote_dns": True,
-        "network.proxy.allow_hijacking_localhost": True,
-    }
+    return {**tor_browser.through(socks_port), "network.proxy.allow_hijacking_localhost": True}
 
 
 def _environment(folder: Path) -> list[str]:

@@ -1,12 +1,12 @@
 """A tor that never opens a connection, for what it says of itself."""
 
 import contextlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.trial import processes
 from deploy.trial.tor_process import tool
+from tests.support.waiting import runs, wait_until
 
 
 @contextlib.contextmanager
@@ -18,11 +18,7 @@ def a_tor(folder: Path, *lines: str) -> Iterator[str]:
     command = [tool("tor"), "-f", str(folder / "torrc"), "--defaults-torrc", "/dev/null", "--hush"]
     process = processes.start(command, folder / "output")
     try:
-        end = time.monotonic() + 30
-        while not (folder / "control").exists():
-            assert process.poll() is None, (folder / "output").read_text()
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        wait_until((folder / "control").exists, check=runs(process, (folder / "output").read_text))
         yield str(folder / "control")
     finally:
         processes.end([process])

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import queue
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from stem.control import Controller, EventType
 from deploy.trial.tor_network import TorNetwork
 from journalist_interface.courier.protocol import KIND, ROOT
 from tests.support.through_tor import UnreachableError, ask, connection
+from tests.support.waiting import tried_until, wait_until
 
 _UPLOAD = f"{'ab' * 32}-1000000"
 
@@ -64,18 +64,13 @@ class Courier:
             yield controller
 
     def visit(self, onion: str, within: float = 60) -> None:
-        end = time.monotonic() + within
-        while True:
-            try:
-                with connection(self.tor.socks_port, onion) as sock:
-                    head = ask(sock, onion, path=f"{ROOT}/bundles/1").partition(b"\r\n\r\n")[0]
-            except UnreachableError:
-                assert time.monotonic() < end, f"{self.name} cannot reach the onion"
-                time.sleep(0.5)
-            else:
-                assert head.startswith(b"HTTP/1.1 404 ")
-                assert KIND.encode() in head
-                return
+        def ask_for_one() -> bytes:
+            with connection(self.tor.socks_port, onion) as sock:
+                return ask(sock, onion, path=f"{ROOT}/bundles/1")
+
+        head = tried_until(ask_for_one, UnreachableError, within).partition(b"\r\n\r\n")[0]
+        assert head.startswith(b"HTTP/1.1 404 ")
+        assert KIND.encode() in head
 
     @contextlib.contextmanager
     def uploading(self, state: Path, onion: str) -> Iterator[socket.socket]:
@@ -83,8 +78,6 @@ class Courier:
         with connection(self.tor.socks_port, onion) as sock:
             request = f"POST {ROOT}/uploads/{_UPLOAD}/0 HTTP/1.1\r\nHost: {onion}\r\nContent-Length: 1000000\r\n\r\n"
             sock.sendall(request.encode() + bytes(300_000))
-            arrived, end = state / "inbox" / _UPLOAD, time.monotonic() + 60
-            while not arrived.exists() or not arrived.stat().st_size:
-                assert time.monotonic() < end
-                time.sleep(0.05)
+            arrived = state / "inbox" / _UPLOAD
+            wait_until(lambda: arrived.exists() and arrived.stat().st_size)
             yield sock

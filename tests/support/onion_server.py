@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from store.clock import SystemClock
 from tests.source_interface.source_browser import SourceBrowser
 from tests.support.processes import family
 from tests.support.road import Road
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 ENOUGH_SECONDS = 60
@@ -92,10 +92,7 @@ class OnionServer:
         return [int(line) for line in self.told.read_text("ascii").split()]
 
     def await_closed(self, number: int) -> None:
-        end = time.monotonic() + ENOUGH_SECONDS
-        while number not in self.closed():
-            assert time.monotonic() < end, f"circuit {number} was not reported"
-            time.sleep(0.02)
+        wait_until(lambda: number in self.closed(), words=lambda: f"circuit {number} was not reported")
 
     def workers(self) -> list[int]:
         """Process ids of the two workers."""

@@ -1,12 +1,11 @@
 """Asking onion services through a SOCKS port, to the letter."""
 
-import time
 from contextlib import suppress
 
 from python_socks import ProxyError
 from python_socks.sync import Proxy
 
-from deploy.trial.tor_process import TorError
+from tests.support.waiting import wait_until
 
 _FIRST_SECONDS = 150
 
@@ -25,10 +24,10 @@ def ask(socks_port: int, onion: str, request: bytes, *, port: int = 80, timeout:
 
 def await_onion(socks_port: int, onion: str) -> None:
     """Until it answers: its descriptor must be published first, and tor asks again only some time after it found none."""
-    end = time.monotonic() + _FIRST_SECONDS
-    while time.monotonic() < end:
+
+    def answers() -> bool:
         with suppress(OSError, ProxyError):
-            if ask(socks_port, onion, f"GET / HTTP/1.0\r\nHost: {onion}\r\n\r\n".encode(), timeout=15):
-                return
-        time.sleep(0.5)
-    raise TorError(f"{onion} did not answer within {_FIRST_SECONDS} seconds")
+            return bool(ask(socks_port, onion, f"GET / HTTP/1.0\r\nHost: {onion}\r\n\r\n".encode(), timeout=15))
+        return False
+
+    wait_until(answers, _FIRST_SECONDS, every=0.5, words=lambda: f"{onion} does not answer")

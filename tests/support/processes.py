@@ -1,6 +1,9 @@
 """Processes that a test started."""
 
+from collections.abc import Iterable
 from pathlib import Path
+
+from tests.support.waiting import wait_until
 
 
 def family(pid: int) -> list[int]:
@@ -10,3 +13,11 @@ def family(pid: int) -> list[int]:
         for child in (task / "children").read_text().split():
             found += family(int(child))
     return found
+
+
+def await_ended(pids: Iterable[int]) -> None:
+    """Until none of these is there any more."""
+    numbers = list(pids)
+    wait_until(
+        lambda: not [pid for pid in numbers if Path(f"/proc/{pid}").exists()], words=lambda: f"of {numbers} some run"
+    )

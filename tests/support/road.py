@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Self
 
 from crypto.kdf import VAULT_TEST
+from crypto.manifest import Direction
 from crypto.sealed_object import ObjectReader
 from crypto.xwing import Identity
+from store.bundle_names import bundles_in
 from store.clock import Clock
 from store.desk import vault
 from store.desk.model import EntryKind
@@ -88,11 +90,11 @@ def submit(host: IntakePlace, source: RoadSource, text: str, files: dict[str, by
 
 def collect_bundles(stick: Path) -> list[Path]:
     """In the order of their numbers."""
-    return sorted(stick.glob("luwte-collect-*.age"))
+    return bundles_in(stick, Direction.COLLECT)
 
 
 def dispatch_bundles(stick: Path) -> list[Path]:
-    return sorted(stick.glob("luwte-dispatch-*.age"))
+    return bundles_in(stick, Direction.DISPATCH)
 
 
 def texts_at_desk(desk: DeskPlace) -> Counter[str]:

@@ -5,12 +5,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 from tests.support.processes import family
+from tests.support.waiting import runs, wait_until
 
 BIN = Path(sys.executable).parent
 
@@ -65,12 +65,12 @@ class ServedHost:
 
     def await_said(self, pattern: str, *, times: int = 1, seconds: float = 90) -> re.Match[str]:
         """Until it has said this so many times; the last of them."""
-        end = time.monotonic() + seconds
-        while len(found := list(re.finditer(pattern, self.said))) < times:
-            assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.said}"
-            assert time.monotonic() < end, f"it did not say {pattern!r} {times} times:\n{self.said}"
-            time.sleep(0.05)
-        return found[times - 1]
+        return wait_until(
+            lambda: list(re.finditer(pattern, self.said))[times - 1 :],
+            seconds,
+            check=runs(self.process, lambda: self.said),
+            words=lambda: f"it did not say {pattern!r} {times} times:\n{self.said}",
+        )[0]
 
     def await_source(self, *, times: int = 1) -> str:
         """The source onion's address, once it is reachable."""
@@ -115,7 +115,8 @@ def is_running(pid: int, line: str) -> bool:
 
 def await_gone(processes: dict[int, str], seconds: float = 30) -> None:
     """Until none of these runs."""
-    end = time.monotonic() + seconds
-    while left := {pid: line for pid, line in processes.items() if is_running(pid, line)}:
-        assert time.monotonic() < end, f"these still run: {left}"
-        time.sleep(0.05)
+
+    def left() -> dict[int, str]:
+        return {pid: line for pid, line in processes.items() if is_running(pid, line)}
+
+    wait_until(lambda: not left(), seconds, words=lambda: f"these still run: {left()}")

@@ -6,7 +6,9 @@ import socket
 import time
 from collections.abc import Iterator
 
+from deploy.trial.browser import Browser
 from tests.source_interface.source_browser import SourceBrowser
+from tests.support.waiting import tried_until
 
 # tor(1), ExtendedErrors
 NOT_FOUND = 0xF0
@@ -58,8 +60,8 @@ def _ask_for(sock: socket.socket, onion: str, port: int, name: bytes) -> None:
         raise UnreachableError(answer[1])
 
 
-class OnionBrowser(SourceBrowser):
-    """A browser of one visitor, whose pages are checked as every page is."""
+class OnionVisitor(Browser):
+    """A browser of one visitor."""
 
     def __init__(self, socks_port: int, onion: str, visitor: str, port: int = 80) -> None:
         super().__init__("http://127.0.0.1:80")
@@ -69,6 +71,10 @@ class OnionBrowser(SourceBrowser):
         connection = http.client.HTTPConnection(self._visit[1])
         connection.sock = connect(*self._visit)
         return connection
+
+
+class OnionBrowser(OnionVisitor, SourceBrowser):
+    """The same, whose pages are checked as every page is."""
 
 
 def exactly(sock: socket.socket, count: int) -> bytes:
@@ -92,15 +98,12 @@ def ask(sock: socket.socket, host: str, *headers: str, path: str = "/") -> bytes
 
 def fetch(socks_port: int, onion: str, *headers: str, within: float = 90) -> bytes:
     """The onion's first page. A first try may come before the descriptor is everywhere: tried again for so many seconds."""
-    end = time.monotonic() + within
-    while True:
-        try:
-            with connection(socks_port, onion) as sock:
-                return ask(sock, onion, *headers)
-        except UnreachableError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.5)
+
+    def once() -> bytes:
+        with connection(socks_port, onion) as sock:
+            return ask(sock, onion, *headers)
+
+    return tried_until(once, UnreachableError, within)
 
 
 def refusal(socks_port: int, onion: str) -> int | None:

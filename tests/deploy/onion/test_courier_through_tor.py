@@ -6,16 +6,13 @@ The tests of this file follow on each other: one host, and two couriers.
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
 from deploy.onion import keys
 from journalist_interface.courier.keys import FOLDER
-from store.clock import SystemClock
 from tests.support.courier_laptop import ENOUGH_SECONDS, Laptop
 from tests.support.road import (
-    Road,
     RoadSource,
     collect_bundles,
     dispatch_bundles,
@@ -25,6 +22,7 @@ from tests.support.road import (
 )
 from tests.support.served_host import BIN, ServedHost
 from tests.support.through_tor import NEEDS_KEY, ask, connection, refusal
+from tests.support.waiting import runs, wait_until
 
 MIB = 1 << 20
 ANN, BOB = RoadSource(1), RoadSource(2)
@@ -44,25 +42,6 @@ AWAY = (
     "is lost\n"
 )
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def road(tmp_path_factory):
-    road = Road(tmp_path_factory.mktemp("line"), SystemClock())
-    (road.host_state / "intake.toml").write_text("[limits]\nfree_bytes_floor = 1\n")
-    return road
-
-
-@pytest.fixture(scope="module")
-def served(network, road):
-    with ServedHost(road.host_state, torrc_lines=network.torrc_lines) as host:
-        host.await_source()
-        yield host
-
-
-@pytest.fixture(scope="module")
-def onion(served):
-    return keys.known_address(served.state / "onions" / "courier")
 
 
 @pytest.fixture(scope="module")
@@ -117,15 +96,15 @@ def texts_of(desk, source_id):
     return [entry.text for entry in desk.inbox.conversation(source_id)]
 
 
-def test_the_operator_can_tell_the_address_before_anybody_is_enrolled(served, onion):
-    assert f"The courier onion: http://{onion}\n" in operator(served, "status", [])
+def test_the_operator_can_tell_the_address_before_anybody_is_enrolled(served, courier_onion):
+    assert f"The courier onion: http://{courier_onion}\n" in operator(served, "status", [])
 
 
-def test_a_courier_who_comes_too_early_is_told_and_gets_in_once_enrolled(served, onion, anna):
-    anna.pair(onion)
+def test_a_courier_who_comes_too_early_is_told_and_gets_in_once_enrolled(served, courier_onion, anna):
+    anna.pair(courier_onion)
     with anna.running("collect", "--to", anna.stick) as waiting:
         waiting.await_said(rf"{NO_ONION}\. Trying again in 2 s; Ctrl-C ends it, and nothing is lost\n")
-        enrol(served, anna, "anna", onion)
+        enrol(served, anna, "anna", courier_onion)
         waiting.end()
 
     served.await_said(r"Couriers that may come: anna\.")
@@ -181,11 +160,7 @@ def test_a_killed_courier_leaves_no_tor_and_goes_on_where_it_stood(served, road,
         return [path for path in anna.stick.iterdir() if path.suffix != ".age" and path.stat().st_size > MIB]
 
     with anna.running("collect", "--to", anna.stick) as killed:
-        end = time.monotonic() + ENOUGH_SECONDS
-        while not parts():
-            assert killed.process.poll() is None, killed.stderr
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        wait_until(parts, ENOUGH_SECONDS, check=runs(killed.process, lambda: killed.stderr))
         killed.end(-signal.SIGKILL, signal.SIGKILL)
     (part,) = parts()
     kept = part.stat().st_ino, part.stat().st_size
@@ -208,8 +183,8 @@ def test_a_killed_courier_leaves_no_tor_and_goes_on_where_it_stood(served, road,
         assert desk.inbox.save_file(file.file_id, anna.state).read_bytes() == content
 
 
-def test_a_key_that_nobody_enrolled_opens_nothing_and_the_courier_is_told(onion, bert):
-    bert.pair(onion)
+def test_a_key_that_nobody_enrolled_opens_nothing_and_the_courier_is_told(courier_onion, bert):
+    bert.pair(courier_onion)
 
     assert bert.collect(code=1).stderr.endswith(NOT_ENROLLED)
 
@@ -230,23 +205,23 @@ def test_a_tor_that_runs_already_serves_when_it_holds_the_key(anna, with_key, wi
     assert anna.collect("--socks", f"127.0.0.1:{without_key}", code=1).stderr.endswith(NO_KEY)
 
 
-def test_neither_onion_serves_what_is_the_others(served, onion, with_key, without_key):
+def test_neither_onion_serves_what_is_the_others(served, courier_onion, with_key, without_key):
     source = keys.known_address(served.state / "onions" / "source")
     with connection(without_key, source) as sock:
         from_source = ask(sock, source, path="/courier/v1/bundles/1")
-    with connection(with_key, onion) as sock:
-        from_courier = ask(sock, onion, path="/")
+    with connection(with_key, courier_onion) as sock:
+        from_courier = ask(sock, courier_onion, path="/")
 
-    assert refusal(without_key, onion) == NEEDS_KEY
+    assert refusal(without_key, courier_onion) == NEEDS_KEY
     assert b"This page is not here" in from_source
     assert b"404" in from_courier.split(b"\r\n")[0]
     assert b"<" not in from_courier.partition(b"\r\n\r\n")[2]
 
 
-def test_a_tor_that_asked_too_early_is_not_kept_out(network, served, onion, bert):
+def test_a_tor_that_asked_too_early_is_not_kept_out(network, served, courier_onion, bert):
     tor = network.client("berts", f"ClientOnionAuthDir {bert.state / FOLDER}")
     early = bert.collect("--socks", f"127.0.0.1:{tor.socks_port}", code=1)
-    enrol(served, bert, "bert", onion)
+    enrol(served, bert, "bert", courier_onion)
     served.await_said(r"Couriers that may come: anna, bert\.")
 
     assert early.stderr.endswith(NOT_ENROLLED)

@@ -180,7 +180,7 @@ def test_all_reasons_are_told_at_once(controller, places):
     with pytest.raises(MismatchError) as refused:
         check(controller, places, lambda pairs: without("HiddenServiceExportCircuitID")(pairs)[:-3])
 
-    assert len(refused.value.reasons) == 2
+    assert len(str(refused.value).splitlines()) == 2
     assert "luwte-intake torrc" in str(refused.value)
 
 
@@ -200,7 +200,7 @@ def test_a_tor_whose_onions_do_not_hide_the_machine_is_refused(tmp_path, places)
     ):
         check(connected, places, without("HiddenServicePoWDefensesEnabled"))
 
-    assert [reason.split()[3] for reason in refused.value.reasons] == [line.split()[0] for line in SINGLE_HOP]
+    assert [reason.split()[3] for reason in str(refused.value).splitlines()] == [line.split()[0] for line in SINGLE_HOP]
 
 
 def test_a_path_with_blanks_and_quotes_comes_through_tor_unchanged(controller, tmp_path):

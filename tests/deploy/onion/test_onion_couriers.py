@@ -6,28 +6,14 @@ The tests of this file follow on each other: one host, whose couriers come and g
 import contextlib
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
-from deploy.onion import keys
 from tests.support.onion_courier import Courier
 from tests.support.processes import family
-from tests.support.served_host import ServedHost
 from tests.support.through_tor import NEEDS_KEY, NOT_FOUND, WRONG_KEY, UnreachableError, connection, refusal
-
-
-@pytest.fixture(scope="module")
-def served(network, state):
-    with ServedHost(state, torrc_lines=network.torrc_lines) as host:
-        host.await_source()
-        yield host
-
-
-@pytest.fixture(scope="module")
-def onion(served):
-    return keys.known_address(served.state / "onions" / "courier")
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -57,20 +43,20 @@ def may_come(names, times=1):
     return rf"Couriers that may come: {names}\. Their onion: "
 
 
-def test_without_a_courier_there_is_no_courier_onion_and_no_server_for_it(served, onion, anna):
-    assert refusal(anna.tor.socks_port, onion) == NOT_FOUND
+def test_without_a_courier_there_is_no_courier_onion_and_no_server_for_it(served, courier_onion, anna):
+    assert refusal(anna.tor.socks_port, courier_onion) == NOT_FOUND
     assert not (served.state / "run" / "courier.sock").exists()
     assert "courier onion" not in served.said
 
 
-def test_an_enrolled_courier_reaches_it_and_nobody_else_can_even_resolve_it(served, onion, anna, bert):
+def test_an_enrolled_courier_reaches_it_and_nobody_else_can_even_resolve_it(served, courier_onion, anna, bert):
     anna.enrol()
     tell(served)
     served.await_said(may_come("anna"))
 
-    anna.use_key(onion)
-    anna.visit(onion)
-    assert refusal(bert.tor.socks_port, onion) == NEEDS_KEY
+    anna.use_key(courier_onion)
+    anna.visit(courier_onion)
+    assert refusal(bert.tor.socks_port, courier_onion) == NEEDS_KEY
 
 
 def test_of_the_two_servers_only_the_sources_may_name_circuits_to_close(served):
@@ -81,14 +67,14 @@ def test_of_the_two_servers_only_the_sources_may_name_circuits_to_close(served):
     assert sorted(map(len, shared)) == [0, 1]
 
 
-def test_who_is_removed_is_cut_off_at_once_and_others_go_on(served, onion, anna, bert):
+def test_who_is_removed_is_cut_off_at_once_and_others_go_on(served, courier_onion, anna, bert):
     bert.enrol()
     tell(served)
     served.await_said(may_come("anna, bert"))
-    bert.forget(onion)  # the descriptor that its tor has kept was made without this courier
-    bert.visit(onion)
+    bert.forget(courier_onion)  # the descriptor that its tor has kept was made without this courier
+    bert.visit(courier_onion)
 
-    with anna.uploading(served.state, onion) as sock:
+    with anna.uploading(served.state, courier_onion) as sock:
         anna.file.unlink()
         tell(served)
         sock.settimeout(30)
@@ -97,40 +83,39 @@ def test_who_is_removed_is_cut_off_at_once_and_others_go_on(served, onion, anna,
     served.await_said(may_come("bert"))
 
     # With the descriptor that its tor has kept, and with none.
-    assert refusal(anna.tor.socks_port, onion) is not None
-    anna.forget(onion)
-    assert refusal(anna.tor.socks_port, onion) == WRONG_KEY
-    bert.forget(onion)
-    bert.visit(onion)
+    assert refusal(anna.tor.socks_port, courier_onion) is not None
+    anna.forget(courier_onion)
+    assert refusal(anna.tor.socks_port, courier_onion) == WRONG_KEY
+    bert.forget(courier_onion)
+    bert.visit(courier_onion)
 
 
-def test_a_damaged_file_of_a_courier_withdraws_the_onion_rather_than_open_it_to_all(served, onion, folder, bert):
+def test_a_damaged_file_of_a_courier_withdraws_the_onion_rather_than_open_it_to_all(
+    served, courier_onion, folder, bert
+):
     (folder / "carl.auth").write_text("descriptor:x25519:NOKEY\n")
     (folder / "carl.auth").chmod(0o600)
     tell(served)
 
     served.await_said(r"carl\.auth is damaged, and tor would pass over it")
     served.await_said(r"No courier is enrolled: their onion is withdrawn")
-    bert.forget(onion)
-    assert refusal(bert.tor.socks_port, onion) is not None
+    bert.forget(courier_onion)
+    assert refusal(bert.tor.socks_port, courier_onion) is not None
     (folder / "carl.auth").unlink()
     tell(served)
     served.await_said(may_come("bert"), times=2)
-    bert.forget(onion)
-    bert.visit(onion)
+    bert.forget(courier_onion)
+    bert.visit(courier_onion)
 
 
-def test_when_the_last_one_goes_the_onion_goes(served, onion, bert):
+def test_when_the_last_one_goes_the_onion_goes(served, courier_onion, bert):
     bert.file.unlink()
     tell(served)
     served.await_said(r"No courier is enrolled: their onion is withdrawn", times=2)
 
-    with pytest.raises(UnreachableError), connection(bert.tor.socks_port, onion):
+    with pytest.raises(UnreachableError), connection(bert.tor.socks_port, courier_onion):
         pass
-    end = time.monotonic() + 30
-    while (served.state / "run" / "courier.sock").exists():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: not (served.state / "run" / "courier.sock").exists())
     assert "Traceback" not in served.said
 
 

@@ -5,7 +5,6 @@ The limits are the product's own.
 
 import socket
 import threading
-import time
 
 import pytest
 from stem.control import EventType
@@ -17,22 +16,14 @@ from source_interface.budgets import Policy
 from source_interface.page import PAGE_BYTES
 from tests.source_interface.source_browser import mailbox_link, words_of
 from tests.support.onion_server import proxy_line
-from tests.support.served_host import ServedHost
 from tests.support.through_tor import GONE, OnionBrowser, ask, connect, exactly
+from tests.support.waiting import wait_until
 
 ENOUGH_SECONDS = 300
 AT_ONCE = 6
 # What tor says of why it closed a circuit: somebody asked for it at the control port; too many streams at once.
 ASKED_FOR, TORS_OWN_LIMIT = "REQUESTED", "TORPROTOCOL"
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def served(network, state):
-    (state / "intake.toml").write_text("[limits]\nfree_bytes_floor = 1\n")
-    with ServedHost(state, torrc_lines=network.torrc_lines) as host:
-        host.await_source()
-        yield host
 
 
 @pytest.fixture(scope="module")
@@ -126,13 +117,6 @@ def new_visitor(host, visit):
     OnionBrowser(*visit).get("/")
     (number,) = host() - before
     return number
-
-
-def wait_until(happened):
-    end = time.monotonic() + ENOUGH_SECONDS
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def goes_on(honest):

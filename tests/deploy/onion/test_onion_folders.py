@@ -13,6 +13,7 @@ from deploy.onion.errors import MismatchError, OnionFolderError
 from deploy.onion.own_tor import read_lines, write_torrc
 from deploy.onion.places import OnionPlaces, check_private, check_socket
 from deploy.proxy_probe import require_proxy_line
+from store.intake.place import memory_path
 
 ADDRESS = "rruam2oadxvbphrv3lnekf5tyfghcehytvmci3moev2bykejwczbsyad.onion"  # made by tor itself
 
@@ -153,6 +154,17 @@ def test_a_state_folder_with_a_long_path_still_has_sockets(tmp_path):
     finally:
         places.courier_socket.unlink()
         places.sockets.rmdir()
+
+
+@pytest.mark.parametrize("length", [1, 60])
+def test_naming_the_places_of_a_host_makes_nothing(tmp_path, length):
+    state = tmp_path / ("a" * length) / ("b" * length)
+    state.mkdir(parents=True)
+    places = OnionPlaces.of(state)
+
+    assert list(state.iterdir()) == []
+    assert not memory_path(state).exists()
+    assert not places.sockets.exists()
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o702])

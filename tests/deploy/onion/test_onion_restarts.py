@@ -2,10 +2,10 @@
 
 import os
 import signal
-import time
 
 from tests.support.processes import family
 from tests.support.served_host import ServedHost, await_gone
+from tests.support.waiting import runs, wait_until
 
 ALONE = ("UseBridges 1", "Bridge 127.0.0.1:1")  # a tor that never becomes part of any network
 STARTS = 6
@@ -13,12 +13,12 @@ STARTS = 6
 
 def await_workers(host):
     """The source server's process id, once it has its two workers."""
-    end = time.monotonic() + 60
-    while not (found := [pid for pid in host.children() if len(family(pid)) == 3]):
-        assert host.process.poll() is None, host.said
-        assert time.monotonic() < end, host.said
-        time.sleep(0.05)
-    return found[0]
+    (found,) = wait_until(
+        lambda: [pid for pid in host.children() if len(family(pid)) == 3],
+        check=runs(host.process, lambda: host.said),
+        words=lambda: host.said,
+    )
+    return found
 
 
 def test_a_part_that_ends_again_and_again_stops_the_host(state):

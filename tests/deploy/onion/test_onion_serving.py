@@ -6,14 +6,16 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 
 import pytest
 
 from deploy.onion import keys
 from source_interface.page import PAGE_BYTES
+from store.clock import SystemClock
+from tests.support.road import Road
 from tests.support.served_host import BIN, ServedHost, await_gone
 from tests.support.through_tor import ask, fetch
+from tests.support.waiting import tried_until
 
 PROXY = b"PROXY TCP6 fc00:dead:beef:4dad::0:%d ::1 65535 80\r\n"
 
@@ -21,13 +23,6 @@ PROXY = b"PROXY TCP6 fc00:dead:beef:4dad::0:%d ::1 65535 80\r\n"
 @pytest.fixture(scope="module")
 def visitor(network):
     return network.client("visitor").socks_port
-
-
-@pytest.fixture(scope="module")
-def served(network, state):
-    with ServedHost(state, torrc_lines=network.torrc_lines) as host:
-        host.await_source()
-        yield host
 
 
 def page(answer):
@@ -146,14 +141,7 @@ def test_a_source_server_that_was_killed_is_started_again(served, visitor):
     os.kill(served.source_server(), signal.SIGKILL)
 
     served.await_said(r"source server ended by itself \(exit code -9\)")
-    end = time.monotonic() + 60
-    while True:
-        try:
-            if page(at_socket(served, served.await_source()))[0] == 200:
-                break
-        except OSError:
-            assert time.monotonic() < end
-            time.sleep(0.1)
+    assert page(tried_until(lambda: at_socket(served, served.await_source()), OSError))[0] == 200
     assert stat.S_IMODE((served.state / "run" / "source.sock").stat().st_mode) == 0o660
     assert page(fetch(visitor, served.await_source()))[0] == 200
 
@@ -173,8 +161,8 @@ def test_all_ends_on_sigterm_and_the_address_lasts(served, network, visitor):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
-def test_whatever_ends_the_supervisor_ends_all_that_it_started(network, state, number):
-    with ServedHost(state, torrc_lines=network.torrc_lines) as host:
+def test_whatever_ends_the_supervisor_ends_all_that_it_started(network, tmp_path, number):
+    with ServedHost(Road(tmp_path, SystemClock()).host_state, torrc_lines=network.torrc_lines) as host:
         host.await_said(r"tor: \d+ %")
         started = host.children()
         assert len(started) >= 4

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 from stem.control import Controller
@@ -21,6 +20,7 @@ from tests.support.courier_laptop import Laptop
 from tests.support.faked_clock import tor_with_clock
 from tests.support.road import Road
 from tests.support.served_host import BIN, ServedHost
+from tests.support.waiting import wait_until
 
 ABORTED = 1  # what click ends with after Ctrl-C
 
@@ -147,7 +147,4 @@ def test_uploads_that_no_directory_answers_are_told_and_that_they_work_again(net
 
 
 def watch_until(publisher, happened):
-    end = time.monotonic() + 120
-    while not happened():
-        assert time.monotonic() < end
-        publisher.watch(0.2)
+    wait_until(happened, 120, every=0, check=lambda: publisher.watch(0.2))

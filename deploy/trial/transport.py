@@ -1,4 +1,4 @@
-"""The ways from a source's browser to the intake host of a trial: a port of this machine, or an onion."""
+"""What leads from a source's browser to the intake host of a trial: a port of this machine, or an onion."""
 
 import contextlib
 import shutil
@@ -15,7 +15,7 @@ from deploy.onion import keys
 from deploy.onion.places import OnionPlaces
 from deploy.trial import courier
 from deploy.trial.browser import Browser
-from deploy.trial.command import TrialError
+from deploy.trial.errors import MachineError
 from deploy.trial.folder import TrialFolder
 from deploy.trial.tor_network import TorNetwork
 from deploy.trial.tor_process import TorClient, socket_fits
@@ -39,7 +39,7 @@ class Network(StrEnum):
     PUBLIC = "public"
 
 
-class Way(Protocol):
+class Transport(Protocol):
     """Use as a context around the intake host: entering prepares what the host needs, leaving ends what was started."""
 
     port: int
@@ -55,7 +55,7 @@ class Way(Protocol):
         """For `luwte-intake serve`."""
 
     def await_source(self, check: Check) -> None:
-        """Until a source would see the first page. `check` raises when waiting has become vain. TrialError."""
+        """Until a source would see the first page. `check` raises when waiting has become vain. MachineError."""
 
     def check(self) -> None:
         """TorError when a tor that was started has ended by itself."""
@@ -65,13 +65,13 @@ class Way(Protocol):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What `try.json` says of this way."""
+        """What `try.json` says of it."""
 
     @property
     def pids(self) -> Mapping[str, int]: ...
 
 
-class Direct:
+class Loopback:
     """Sources come by a port of 127.0.0.1, without Tor."""
 
     port_option = "--source-port"
@@ -159,7 +159,7 @@ class Onion:
                 if Browser(self._url, self.port, timeout=_ASK_SECONDS).get("/").status == 200:
                     return
             time.sleep(0.5)
-        raise TrialError(
+        raise MachineError(
             f"the onion did not answer within {_ONION_SECONDS} seconds: start again on a less busy machine"
         )
 
@@ -182,14 +182,14 @@ class Onion:
 
 
 def await_port(port: int, name: str, check: Check) -> None:
-    """Until the server with this name listens on this port of 127.0.0.1. TrialError."""
+    """Until the server with this name listens on this port of 127.0.0.1. MachineError."""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
         check()
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.05)
-    raise TrialError(f"the {name} server did not answer within {_START_SECONDS} seconds")
+    raise MachineError(f"the {name} server did not answer within {_START_SECONDS} seconds")
 
 
 @contextmanager
