@@ -51,13 +51,14 @@ class NoticeError(DeskError):
 class NoticeStanding:
     """The newest notice, and how far it has come. `bundle` carries it, None before the next export.
 
-    `taken_in`: the intake host has acknowledged that bundle.
+    `taken_in`: the intake host has acknowledged that bundle. `closed`: by it the line is closed today.
     """
 
     notice: LineNotice
     handler: str
     bundle: int | None
     taken_in: bool
+    closed: bool
 
 
 class LineNotices:
@@ -74,14 +75,19 @@ class LineNotices:
             if row is None or notice is None:
                 return None
             taken_in = connection.scalar(select(DispatchRow.taken_in).where(DispatchRow.number == row.bundle))
-        return NoticeStanding(notice, row.handler, row.bundle, bool(taken_in))
+        closed = notice.closed_until is not None and today(self._clock) <= notice.closed_until
+        return NoticeStanding(notice, row.handler, row.bundle, taken_in=bool(taken_in), closed=closed)
+
+    def check(self, draft: NoticeDraft) -> dict[str, NoticeText]:
+        """The texts by language as they would be signed: tidied, without empty ones. NoticeError."""
+        texts, problems = _checked(draft, today(self._clock))
+        if problems:
+            raise NoticeError(problems)
+        return texts
 
     def sign(self, draft: NoticeDraft) -> LineNotice:
         """Sign it in place of the one before; the next export carries it. NoticeError, and nothing was changed."""
-        day = today(self._clock)
-        texts, problems = _checked(draft, day)
-        if problems:
-            raise NoticeError(problems)
+        texts, day = self.check(draft), today(self._clock)
         with self._database.writing() as connection:
             notice = line_notice.make(
                 self._line_keys().signing,
