@@ -212,7 +212,11 @@ def test_who_is_turned_away_costs_no_look_into_the_database(intake: Intake, monk
     budgets = Budgets(Policy(requests=Allowance(1, 100, seconds=1_000)), Nobody())
     client = create_app(intake.place, budgets).test_client()
     asked: list[LineNotices] = []
-    monkeypatch.setattr(LineNotices, "current", lambda notices: asked.append(notices))
+
+    def counted(notices: LineNotices) -> None:
+        asked.append(notices)
+
+    monkeypatch.setattr(LineNotices, "current", counted)
     pages = [client.get("/", environ_overrides={CIRCUIT: 7}).text for _ in range(2)]
     assert ["Please try again in a minute" in page for page in pages] == [False, True]
     assert len(asked) == 1
