@@ -26,6 +26,16 @@ LANGUAGES: Final = {
     "tr": "Turkish",
     "ug": "Uyghur",
 }
+LABELS: Final = {
+    "reply_days": "Answer usually within, days",
+    "keep_days": "Collected things are destroyed after, days",
+    "closed_until": "Closed up to and including",
+    "languages": "Languages",
+    "name": "Name of the line",
+    "operator": "Who runs it",
+    "hours": "When you read",
+    "closed": "While you are closed",
+}
 _NUMBERS: Final = {"reply_days": REPLY_DAYS, "keep_days": KEEP_DAYS}
 _EPOCH: Final = date(1970, 1, 1)
 _Typed = dict[str, str]
@@ -58,6 +68,14 @@ def act() -> ResponseReturnValue:
     notice = place().line_notices.sign(draft)
     desk().notices.add(f"Signed: notice {notice.number}. The next export carries it to the intake host.")
     return redirect(url_for("line_notice.show"), 303)
+
+
+def label(field: str) -> str:
+    """What a form's field is called on the page: `nl.hours` is "Dutch: When you read"."""
+    language, _, name = field.rpartition(".")
+    if field in LABELS:
+        return LABELS[field]
+    return f"{LANGUAGES.get(language, language)}: {LABELS[name]}" if language else LANGUAGES.get(field, field)
 
 
 def _languages(typed: _Typed) -> list[str]:
@@ -112,6 +130,8 @@ def _page(
         typed=typed,
         languages=languages,
         names=LANGUAGES,
+        labels=LABELS,
+        label=label,
         most=MOST_CHARACTERS,
         reply=REPLY_DAYS,
         keep=KEEP_DAYS,

@@ -99,6 +99,8 @@ def test_what_is_wrong_is_said_at_its_field_and_kept(browser: DeskBrowser, field
     assert browser.status == 422
     assert said.lower() in page.text.lower()
     assert "<xss>" not in page.html
+    assert "Not signed" in page.text
+    assert f"#{field}" in page.links or field == "languages"
     fields = page.form(PATH).fields
     if field != "languages":
         assert fields[field] == typed
