@@ -267,6 +267,37 @@ def test_a_day_that_lies_ahead_is_not_told(road: Road, clock: SetClock) -> None:
     assert told(road) is None
 
 
+def test_what_came_after_the_days_first_collection_does_not_hold_its_day_back(road: Road, clock: SetClock) -> None:
+    """Otherwise an operator's second collection would show by its delay that something came in between."""
+    collect(road)
+    bring(road)
+    host = road.host()
+    submit(host, RoadSource(1), "a message")
+    host.close()
+    collect(road)
+    clock.day += 1
+    export(road)
+    deliver(road)
+    assert told(road) == 20_000
+
+
+def test_a_day_that_was_noted_by_a_clock_that_was_ahead_is_forgotten(road: Road, clock: SetClock) -> None:
+    clock.day = 20_002
+    collect(road)
+    bring(road)
+    clock.day = 20_001
+    collect(road)
+    clock.day = 20_002
+    host = road.host()
+    submit(host, RoadSource(1), "a message, on the day before")
+    host.close()
+    collect(road)
+    clock.day = 20_003
+    export(road)
+    deliver(road)
+    assert told(road) == 20_001, "the desk does not have what was collected on 20,002"
+
+
 def test_days_that_were_told_are_not_kept_besides(road: Road, clock: SetClock) -> None:
     for _ in range(5):
         collect(road)
