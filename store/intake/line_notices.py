@@ -1,5 +1,6 @@
 """What the line says of itself on the source pages: its newest signed notice."""
 
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -30,10 +31,7 @@ class LineNotices:
         # Read for every page; verified when it is another one. One assignment, so that threads see a pair that fits.
         known, notice = self._verified
         if known != row.encoded:
-            try:
-                notice = line_notice.verify_signed(self._line.verify_key, row.encoded)
-            except CryptoError:
-                notice = None
+            notice = self._whole(row.encoded)
             self._verified = (row.encoded, notice)
         return notice
 
@@ -52,14 +50,12 @@ class LineNotices:
             return None
         notice = line_notice.verify_signed(self._line.verify_key, untrusted_notice)
         kept = session.get(LineNoticeRow, _ONE)
-        if kept is not None and notice.number <= kept.number and self._whole(kept.encoded):
+        if kept is not None and notice.number <= kept.number and self._whole(kept.encoded) is not None:
             return None
         session.merge(LineNoticeRow(notice_id=_ONE, number=notice.number, encoded=notice.signed))
         return notice
 
-    def _whole(self, encoded: bytes) -> bool:
-        try:
-            line_notice.verify_signed(self._line.verify_key, encoded)
-        except CryptoError:
-            return False
-        return True
+    def _whole(self, kept: bytes) -> LineNotice | None:
+        with suppress(CryptoError):
+            return line_notice.verify_signed(self._line.verify_key, kept)
+        return None
