@@ -15,7 +15,7 @@ from source_interface.budgets import CIRCUIT, Budgets, BusyError, CountedBody, N
 from source_interface.derivation import Derivation
 from source_interface.errors import QuietFlask, register
 from source_interface.language import language
-from source_interface.line_words import line_words, name_only
+from source_interface.line_words import line_words
 from source_interface.page import fill
 from source_interface.services import EXTENSION, Services, services, visit
 from source_interface.visit import Visit
@@ -78,7 +78,6 @@ def _surround_requests(app: QuietFlask, csp: str) -> None:
         try:
             budget.admit()
         except BusyError:
-            name_only()
             return answers.busy()
         return None
 
