@@ -222,22 +222,36 @@ def test_one_that_comes_while_pages_are_served_is_shown_at_once(road: Road) -> N
 # The day of collecting
 
 
-@pytest.mark.parametrize("busy", [False, True], ids=["nothing came", "something came"])
-def test_the_day_told_is_the_same_whether_or_not_something_came(road: Road, clock: SetClock, busy: bool) -> None:
-    """A courier who comes on some days, a desk that imports and exports on others. Who watches the page learns no more."""
-    seen = []
-    for number, step in enumerate("c.ie.dc.ie.dc.d.c.iedc.ie.d"):
-        if step == ".":
-            clock.day += 1
-            if busy:
-                host = road.host()
-                submit(host, RoadSource(number), "a message")
-                host.close()
-        else:
-            {"c": collect, "i": bring, "e": export, "d": deliver}[step](road)
-        seen.append(told(road))
-    day = 20_000
-    assert [one - day if one is not None else None for one in dict.fromkeys(seen)] == [None, 0, 2, 6, 7]
+@pytest.mark.parametrize(
+    ("carrying", "days"),
+    [
+        ("c.ie.dc.ie.dc.d.c.iedc.ie.d", [None, 0, 2, 6, 7]),  # a courier on some days, the desk on others
+        ("cied.ci.ecd.cied", [None, 1, 2]),  # the desk exports before the courier comes, on the same day
+        ("cied.cied.cied", [None, 0, 1]),  # all on one day
+    ],
+)
+def test_the_day_told_is_the_same_whether_or_not_something_came(
+    tmp_path: Path, carrying: str, days: list[int | None]
+) -> None:
+    """Who watches the page learns when the line works, and nothing of who wrote. A point ends a day."""
+    seen = {}
+    for busy in (False, True):
+        clock = SetClock(20_000)
+        (folder := tmp_path / str(busy)).mkdir()
+        road = Road(folder, clock)
+        seen[busy] = []
+        for number, step in enumerate(carrying):
+            if step == ".":
+                clock.day += 1
+                if busy:
+                    host = road.host()
+                    submit(host, RoadSource(number), "a message")
+                    host.close()
+            else:
+                {"c": collect, "i": bring, "e": export, "d": deliver}[step](road)
+            seen[busy].append(told(road))
+    assert seen[True] == seen[False]
+    assert list(dict.fromkeys(seen[True])) == [day if day is None else 20_000 + day for day in days]
 
 
 def test_a_collection_that_the_desk_does_not_have_yet_is_not_told(road: Road, clock: SetClock) -> None:
