@@ -1,6 +1,6 @@
 """What sources read about the line: written in each language, looked at, signed, carried by the next export."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from crypto.line_notice import KEEP_DAYS, MOST_CHARACTERS, MOST_LANGUAGES, REPLY_DAYS, NoticeText
 from journalist_interface.desk.state import desk, place
 from journalist_interface.desk.text import sentence
+from store.clock import date_of, day_of
 from store.desk.line_notices import NoticeDraft, NoticeError, NoticeStanding
 
 LANGUAGES: Final = {
@@ -37,7 +38,6 @@ LABELS: Final = {
     "closed": "While you are closed",
 }
 _NUMBERS: Final = {"reply_days": REPLY_DAYS, "keep_days": KEEP_DAYS}
-_EPOCH: Final = date(1970, 1, 1)
 _Typed = dict[str, str]
 
 blueprint = Blueprint("line_notice", __name__)
@@ -90,7 +90,7 @@ def _typed_of(standing: NoticeStanding | None) -> _Typed:
     notice = standing.notice
     typed = {name: str(days) for name in _NUMBERS if (days := getattr(notice, name)) is not None}
     if standing.closed and notice.closed_until is not None:
-        typed["closed_until"] = (_EPOCH + timedelta(days=notice.closed_until)).isoformat()
+        typed["closed_until"] = date_of(notice.closed_until).isoformat()
     for language, text in notice.texts.items():
         typed |= {f"{language}.{name}": words for name, words in text.fields().items()}
     return typed | {"languages": " ".join(notice.texts) or "en"}
@@ -107,7 +107,7 @@ def _draft(typed: _Typed) -> tuple[NoticeDraft, dict[str, str]]:
             problems[name] = f"a number of days from {allowed[0]} to {allowed[-1]:,}, or nothing"
     if day := typed.get("closed_until", "").strip():
         try:
-            numbers["closed_until"] = (date.fromisoformat(day) - _EPOCH).days
+            numbers["closed_until"] = day_of(date.fromisoformat(day))
         except ValueError:
             problems["closed_until"] = "a day such as 2026-12-31, or nothing"
     texts = {
