@@ -90,10 +90,13 @@ class Fields:
             raise MalformedError(f"field {key}: not a number from {least} to {LARGEST_NUMBER}")
         return value
 
-    def bytes(self, key: str, length: int) -> bytes:
+    def bytes(self, key: str, least: int, most: int | None = None) -> bytes:
+        """So many bytes: exactly `least`, when there is no `most`."""
         value = self._take(key)
-        if not isinstance(value, bytes) or len(value) != length:
-            raise MalformedError(f"field {key}: not {length} bytes")
+        if not isinstance(value, bytes) or not least <= len(value) <= (most or least):
+            raise MalformedError(
+                f"field {key}: not {least} to {most} bytes" if most else f"field {key}: not {least} bytes"
+            )
         return value
 
     def text(self, key: str, *, most_bytes: int) -> str:
@@ -106,6 +109,12 @@ class Fields:
         value = self._take(key)
         if not isinstance(value, list) or len(value) > most:
             raise MalformedError(f"field {key}: not an array of at most {most}")
+        return value
+
+    def map(self, key: str, *, most: int) -> dict[str, Any]:
+        value = self._take(key)
+        if not isinstance(value, dict) or len(value) > most:
+            raise MalformedError(f"field {key}: not a map of at most {most}")
         return value
 
     def has(self, key: str) -> bool:

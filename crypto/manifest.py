@@ -7,6 +7,7 @@ from typing import Any, Final
 from crypto import cbor
 from crypto.card import LINE_ID_LENGTH
 from crypto.errors import ForgedError, MalformedError
+from crypto.line_notice import LARGEST_SIGNED as LARGEST_NOTICE
 from crypto.onion_card import LARGEST_SIGNED, OnionAddress
 from crypto.sealed_object import ID_LENGTH, Kind
 
@@ -80,6 +81,7 @@ class Manifest:
     certificates: tuple[bytes, ...] = ()
     onion_to_sign: OnionAddress | None = None
     onion_cards: tuple[bytes, ...] = ()
+    line_notice: bytes | None = None
 
     def encode(self) -> bytes:
         fields: dict[str, Any] = {
@@ -100,6 +102,8 @@ class Manifest:
             fields["onion"] = self.onion_to_sign.text
         if self.onion_cards:
             fields["cards"] = list(self.onion_cards)
+        if self.line_notice is not None:
+            fields["notice"] = self.line_notice
         return cbor.encode(fields)
 
     @classmethod
@@ -125,6 +129,7 @@ class Manifest:
             certificates=tuple(_certificate(item) for item in fields.array("certs", most=MOST_CERTIFICATES)),
             onion_to_sign=_onion_to_sign(fields, direction),
             onion_cards=_onion_cards(fields, direction),
+            line_notice=_line_notice(fields, direction),
         )
         fields.done()
         if len({o.object_id for o in manifest.objects}) != len(manifest.objects):
@@ -182,6 +187,13 @@ def _onion_cards(fields: cbor.Fields, direction: Direction) -> tuple[bytes, ...]
     if not cards or not all(isinstance(card, bytes) and len(card) <= LARGEST_SIGNED for card in cards):
         raise MalformedError("an onion card is malformed")
     return tuple(cards)
+
+
+def _line_notice(fields: cbor.Fields, direction: Direction) -> bytes | None:
+    """Only the desk signs. Whether the line did so is for the host to verify."""
+    if direction is not Direction.DISPATCH or not fields.has("notice"):
+        return None
+    return fields.bytes("notice", 1, LARGEST_NOTICE)
 
 
 _KINDS: Final = frozenset(map(str, Kind))

@@ -23,7 +23,7 @@ class AdviceReport:
 
     @classmethod
     def of(cls, place: IntakePlace) -> "AdviceReport":
-        library = AdviceLibrary.load(place.state / FOLDER, place.line.name)
+        library = AdviceLibrary.load(place.state / FOLDER)
         return cls(library, date_of(place.today()))
 
     @property

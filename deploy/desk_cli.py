@@ -167,7 +167,8 @@ def export(state: Path, to: Path, passphrase_file: TextIO | None) -> None:
         numbers = ", ".join(map(str, report.made))
         replies, keys = count(report.replies, "reply", "replies"), count(report.certificates, "intake key")
         cards = f", {count(report.onion_cards, 'onion card')}" if report.onion_cards else ""
-        click.echo(f"Made bundle {numbers} with {replies} and {keys}{cards}.")
+        notice = ", the notice to sources" if report.notice else ""
+        click.echo(f"Made bundle {numbers} with {replies} and {keys}{cards}{notice}.")
     else:
         click.echo("Nothing new.")
     for name in report.written:

@@ -161,6 +161,8 @@ def deliver(state: Path, file: Path, accept_gap: range | None) -> None:
     click.echo(f"Took in bundle {report.number}: {replies}, {keys}.")
     for address in report.signed_onions:
         click.echo(f"The line has signed {address.text}.onion. Make its card: luwte-intake card")
+    if report.notice is not None:
+        click.echo(f"Sources now read notice {report.notice} of the line. Look at the first page.")
     if report.deleted:
         deleted = count(report.deleted, "sealed object")
         click.echo(f"The desk has everything up to bundle {report.acknowledged}: {deleted} deleted here.")

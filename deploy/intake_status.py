@@ -37,6 +37,7 @@ def lines(place: IntakePlace) -> Iterator[str]:
     yield f"Replies waiting for sources: {now.replies}"
     if now.free_bytes is not None:
         yield f"Free on this disk: {now.free_bytes / _MIB / 1024:.1f} GiB"
+    yield f"Notice to sources: {_notice(place)}"
     yield f"Advice: {AdviceReport.of(place).in_short()}"
     for day, text in now.notes:
         yield f"{date_of(day)}: {text}"
@@ -50,6 +51,15 @@ def _onion(place: IntakePlace) -> str:
     if (signed := place.onion_cards.card(address)) is not None:
         return f"{address.text}.onion, signed by the line. {lasting(signed)}"
     return f"{address.text}.onion, not signed by the line yet: luwte-intake card tells what to do"
+
+
+def _notice(place: IntakePlace) -> str:
+    """What the line says of itself to sources."""
+    if (notice := place.line_notices.current()) is not None:
+        return f"number {notice.number}"
+    if place.line_notices.damaged():
+        return "WARNING: damaged, and not shown; the desk must sign it again"
+    return "none: the pages say what is true of every line"
 
 
 def _addresses(state: Path) -> dict[str, str]:

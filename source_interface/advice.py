@@ -3,7 +3,8 @@
 A file begins with a header of three lines between two lines `---`: `title:`, `summary:` and `reviewed:` (the day on which
 the text was last checked, as 2026-11-24). Then comes Markdown with `##` headings, paragraphs, `-` and `1.` lists and
 **bold**. Anything else is refused by its line: it is never dropped in silence, and never shown as it was not meant. A web
-address stands there as plain text. `{line_name}`, `{operator}`, `{hours}` and `{reply_time}` stand for the line's own words.
+address stands there as plain text. `{line_name}`, `{operator}`, `{hours}`, `{reply_time}` and `{kept}` stand for what the line
+says of itself, or for what ships where it says nothing.
 
 The text is parsed twice. The first parser knows all of Markdown, so that what is not allowed is recognised. The second
 knows the allowed part only, and writes the HTML: what the first one may have missed comes out as text.
@@ -23,10 +24,11 @@ from markupsafe import Markup, escape
 MOST_FILE_BYTES: Final = 32 * 1024
 _MOST_HTML_BYTES: Final = 48 * 1024  # a whole page stays below 60 KiB
 _MOST_BYTES: Final = {"title": 200, "summary": 400, "reviewed": 20}  # of HTML: all of them stand on one page
-_MOST_WORDS: Final = 300  # characters of one of the line's own words
+_MOST_WORDS: Final = 300  # characters of what stands in a placeholder, as in a line's notice
+_MOST_WORDS_HTML: Final = len("<bdi></bdi>") + _MOST_WORDS * len(escape("'"))
 
-_OWN_WORDS: Final = ("operator", "hours", "reply_time")
-_PLACEHOLDER: Final = re.compile(r"\{(line_name|operator|hours|reply_time)\}")
+_WORDS: Final = ("operator", "hours", "reply_time", "reply_days", "kept", "kept_days")
+_PLACEHOLDER: Final = re.compile(r"\{(line_name|operator|hours|reply_time|kept)\}")
 _BRACES: Final = re.compile(r"\{[^{}]*\}|[{}]")
 # Control characters, and marks that turn the reading direction of what follows.
 _INVISIBLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -82,7 +84,7 @@ class AdviceText:
 
 
 def parse_advice(topic: str, language: str, data: bytes) -> AdviceText:
-    """The text in a file; the line's own words are not in their places yet. AdviceError."""
+    """The text in a file, which fits a page with whatever words. They are not in their places yet. AdviceError."""
     lines = _lines(data)
     header, body_begins = _header(lines)
     for number, line in enumerate(lines, 1):
@@ -95,6 +97,11 @@ def parse_advice(topic: str, language: str, data: bytes) -> AdviceText:
     html = _ALLOWED_PART.render(body)
     if not html:
         raise _error(len(lines), "there is no text")
+    if len(html.encode()) + _MOST_WORDS_HTML * len(_PLACEHOLDER.findall(html)) > _MOST_HTML_BYTES:
+        raise AdviceError(
+            f"the text is too long for a page: at most {_MOST_HTML_BYTES:,} bytes of HTML, {_MOST_WORDS_HTML:,} of them for"
+            " each of the line's words"
+        )
     return AdviceText(
         topic,
         language,
@@ -106,23 +113,21 @@ def parse_advice(topic: str, language: str, data: bytes) -> AdviceText:
 
 
 def with_words(text: AdviceText, words: Mapping[str, str]) -> AdviceText:
-    """The text with the line's own words in their places. AdviceError when a page would be too long with them."""
+    """The text with these words in their places. `bdi`: they may be of another reading direction than the text."""
     # The HTML has no attributes: a placeholder can only stand where text does.
-    html = _PLACEHOLDER.sub(lambda found: str(escape(words[found[1]])), text.html)
-    if len(html.encode()) > _MOST_HTML_BYTES:
-        raise AdviceError(f"the text is too long for a page: at most {_MOST_HTML_BYTES:,} bytes of HTML")
+    html = _PLACEHOLDER.sub(lambda found: f"<bdi>{escape(words[found[1]])}</bdi>", text.html)
     return replace(text, html=Markup(html))  # noqa: S704 - what was put in is escaped
 
 
 def parse_words(data: bytes) -> dict[str, str]:
-    """The line's own words from a TOML file: any of `operator`, `hours` and `reply_time`. AdviceError."""
+    """What ships for the placeholders, from a TOML file. `{days}` stands for a number in `reply_days` and `kept_days`."""
     try:
         words: dict[str, Any] = tomllib.loads("\n".join(_lines(data)))
     except tomllib.TOMLDecodeError as error:
         raise AdviceError(str(error)) from error
     for name, value in words.items():
-        if name not in _OWN_WORDS:
-            raise AdviceError(f"'{name}' is not known; allowed are {', '.join(_OWN_WORDS)}")
+        if name not in _WORDS:
+            raise AdviceError(f"'{name}' is not known; allowed are {', '.join(_WORDS)}")
         if not isinstance(value, str) or not value.strip() or len(value) > _MOST_WORDS or _INVISIBLE.search(value):
             raise AdviceError(f"'{name}' must be a text of 1 to {_MOST_WORDS} visible characters")
     return words

@@ -1,7 +1,7 @@
 """All advice texts of a host: those that ship with Luwte, and in their place those that the line has put into its folder.
 
-`FOLDER/<language>/<topic>.md` replaces a text or adds a topic; `FOLDER/<language>/words.toml` has the line's own words. A
-file that is wrong is named in `faults`, and what ships is shown instead: it never takes a page away.
+`FOLDER/<language>/<topic>.md` replaces a text or adds a topic. A file that is wrong is named in `faults`, and what ships is
+shown instead: it never takes a page away. What the line says of itself is in no file: it comes signed, in a notice.
 
 Files are read once, when the application starts. A file that were read for a page would keep the time of it on the disk.
 """
@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final, TypeVar
 
-from source_interface.advice import MOST_FILE_BYTES, AdviceError, AdviceText, parse_advice, parse_words, with_words
+from source_interface.advice import MOST_FILE_BYTES, AdviceError, AdviceText, parse_advice, parse_words
 
 FOLDER: Final = "advice"
 ABOUT: Final = ("protect", "readers")  # about the line itself
@@ -35,32 +35,23 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class AdviceLibrary:
-    """Every text by language and topic, which of them are the line's own, and what is wrong with its files."""
+    """Every text by language and topic, which of them are the line's own, and what is wrong with its files.
+
+    `words` are by language what stands in a text's placeholders where the line says nothing of itself.
+    """
 
     texts: Mapping[_Key, AdviceText]
+    words: Mapping[str, Mapping[str, str]]
     own: frozenset[_Key]
     faults: tuple[str, ...]
 
     @classmethod
-    def load(cls, folder: Path, line_name: str) -> "AdviceLibrary":
+    def load(cls, folder: Path) -> "AdviceLibrary":
         """What ships, with what is in the line's folder, if there is one. Whatever is wrong there becomes a fault."""
         reading = _OwnFiles(folder)
-        own_texts, own_words = reading.read()
-        shipped_texts, shipped_words = _shipped()
-
-        def filled(text: AdviceText) -> AdviceText:
-            language = text.language
-            words = shipped_words[_FALLBACK] | shipped_words.get(language, {}) | own_words.get(language, {})
-            return with_words(text, words | {"line_name": line_name})
-
-        texts = {key: filled(text) for key, text in shipped_texts.items()}
-        own: set[_Key] = set()
-        for key, text in own_texts.items():
-            with_own_words = reading.attempt(Path(*key).with_suffix(".md"), partial(filled, text))
-            if with_own_words is not None:
-                texts[key] = with_own_words
-                own.add(key)
-        return cls(texts, frozenset(own), tuple(reading.faults))
+        own = reading.read()
+        texts, words = _shipped()
+        return cls(texts | own, words, frozenset(own), tuple(reading.faults))
 
     @property
     def languages(self) -> list[str]:
@@ -75,6 +66,10 @@ class AdviceLibrary:
     def get(self, language: str, topic: str) -> AdviceText | None:
         """The text in this language, else in English."""
         return self.texts.get((language, topic)) or self.texts.get((_FALLBACK, topic))
+
+    def words_in(self, language: str) -> Mapping[str, str]:
+        """What ships for the placeholders in this language, or in English."""
+        return {**self.words[_FALLBACK], **self.words.get(language, {})}
 
     def all_in(self, language: str) -> list[AdviceText]:
         """A text for each topic that there is in this language or in English."""
@@ -113,23 +108,16 @@ class _OwnFiles:
             self.faults.append(f"{FOLDER}/{path}: it cannot be read: {error.strerror}")
         return None
 
-    def read(self) -> tuple[dict[_Key, AdviceText], dict[str, dict[str, str]]]:
+    def read(self) -> dict[_Key, AdviceText]:
         texts: dict[_Key, AdviceText] = {}
-        words: dict[str, dict[str, str]] = {}
         for path in self._files():
-            language, name = path.parts
-            file = self._folder / path
-            if name == _WORDS:
-                if (own := self.attempt(path, partial(_own_words, file))) is not None:
-                    words[language] = own
-                continue
             text = self.attempt(path, partial(_own_text, self._folder, path))
             if text is not None:
-                texts[language, text.topic] = text
+                texts[text.language, text.topic] = text
         added = sorted({topic for _, topic in texts} - {*_ORDER, *ABOUT})
         if too_many := added[_MOST_OWN_TOPICS:]:
             self.faults.append(f"{FOLDER}: more than {_MOST_OWN_TOPICS} own topics; not shown: {', '.join(too_many)}")
-        return {key: text for key, text in texts.items() if key[1] not in too_many}, words
+        return {key: text for key, text in texts.items() if key[1] not in too_many}
 
     def _files(self) -> Iterator[Path]:
         """Each file as LANGUAGE/NAME. Hidden ones, as editors leave them, are passed over."""
@@ -150,12 +138,8 @@ def _own_text(folder: Path, path: Path) -> AdviceText:
     language, name = path.parts
     topic = name.removesuffix(".md")
     if topic == name or not _TOPIC.fullmatch(topic) or len(topic) > _MOST_TOPIC:
-        raise AdviceError(f"the name must be that of a topic, in a-z, 0-9 and -, with .md at its end; or {_WORDS}")
+        raise AdviceError("the name must be that of a topic, in a-z, 0-9 and -, with .md at its end")
     return parse_advice(topic, language, _read(folder / path))
-
-
-def _own_words(file: Path) -> dict[str, str]:
-    return parse_words(_read(file))
 
 
 def _read(file: Path) -> bytes:

@@ -3,8 +3,10 @@
 from flask import Blueprint, render_template
 from werkzeug.exceptions import NotFound
 
+from source_interface.advice import with_words
 from source_interface.advice_library import ABOUT
 from source_interface.language import language
+from source_interface.line_words import advice_words
 from source_interface.services import services
 
 pages = Blueprint("advice", __name__)
@@ -21,4 +23,4 @@ def topic(topic: str) -> str:
     text = services().advice.get(language(), topic)
     if text is None:
         raise NotFound
-    return render_template("advice_topic.html", text=text)
+    return render_template("advice_topic.html", text=with_words(text, advice_words(text.language)))

@@ -2,6 +2,8 @@
 
 from flask import render_template
 
+from source_interface.line_words import name_only
+
 
 def stale_form(typed: str = "") -> str:
     """The form's token is missing, forged, or from an earlier visit."""
@@ -14,4 +16,6 @@ def no_session(typed: str = "") -> str:
 
 
 def busy() -> str:
+    """A refusal must cost little."""
+    name_only()
     return render_template("notice.html", notice="busy", typed="")

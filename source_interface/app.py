@@ -15,6 +15,7 @@ from source_interface.budgets import CIRCUIT, Budgets, BusyError, CountedBody, N
 from source_interface.derivation import Derivation
 from source_interface.errors import QuietFlask, register
 from source_interface.language import language
+from source_interface.line_words import line_words
 from source_interface.page import fill
 from source_interface.services import EXTENSION, Services, services, visit
 from source_interface.visit import Visit
@@ -34,10 +35,10 @@ def create_app(place: IntakePlace, budgets: Budgets | None = None, *, profile: P
     app.extensions[EXTENSION] = Services(
         place,
         Derivation(place.keys, profile, place.settings),
-        AdviceLibrary.load(place.state / FOLDER, place.line.name),
+        AdviceLibrary.load(place.state / FOLDER),
         budgets,
     )
-    style = _fill_templates(app, place)
+    style = _fill_templates(app)
     for blueprint in (landing.pages, advice_pages.pages, login.pages, mailbox.pages, leaving.pages):
         app.register_blueprint(blueprint)
     register(app)
@@ -45,12 +46,11 @@ def create_app(place: IntakePlace, budgets: Budgets | None = None, *, profile: P
     return app
 
 
-def _fill_templates(app: QuietFlask, place: IntakePlace) -> str:
+def _fill_templates(app: QuietFlask) -> str:
     """What every template may use. Returns the one style sheet."""
     style = resources.files("source_interface").joinpath("templates", "style.css").read_text("utf-8")
     app.jinja_env.globals.update(
         style=Markup(style),  # noqa: S704 - our own file
-        line_name=place.line.name,
         direction="ltr",
         file_name=wording.file_name,
         file_limit=wording.file_limit,
@@ -87,8 +87,9 @@ def _surround_requests(app: QuietFlask, csp: str) -> None:
             g.request_ends.close()
 
     @app.context_processor
-    def of_this_request() -> dict[str, str]:
-        return {"token": visit().token, "language": language()}
+    def of_this_request() -> dict[str, object]:
+        line = line_words()
+        return {"token": visit().token, "language": language(), "line": line, "line_name": line.name}
 
     @app.after_request
     def finish(response: Response) -> Response:

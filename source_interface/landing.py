@@ -5,6 +5,7 @@ from flask import Blueprint, render_template, request
 from crypto import codename
 from source_interface.answers import busy, stale_form
 from source_interface.budgets import BusyError, Expense
+from source_interface.line_words import collected
 from source_interface.services import budget, services, visit
 from source_interface.small_form import read_small_form
 from store.intake.sessions import new_slot
@@ -15,7 +16,9 @@ pages = Blueprint("landing", __name__)
 @pages.get("/")
 def landing() -> str:
     place = services().place
-    return render_template("landing.html", is_open=place.submissions.is_open(), words=place.line.fingerprint)
+    return render_template(
+        "landing.html", is_open=place.submissions.is_open(), words=place.line.fingerprint, collected=collected()
+    )
 
 
 @pages.post("/codename")

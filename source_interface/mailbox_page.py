@@ -6,6 +6,7 @@ from flask import render_template, request
 from markupsafe import escape
 
 from crypto.xwing import Identity
+from source_interface.line_words import collected
 from source_interface.reply_pages import ReplyPage, open_replies
 from source_interface.services import services, visit
 from source_interface.submission import Outcome, Problem
@@ -33,6 +34,7 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
         form_id=new_form_id(),
         is_open=place.submissions.is_open(),
         settings=place.settings,
+        collected=collected(),
         typed=(typed := _beginning(outcome)),
         typed_cut=outcome is not None and len(typed) < len(outcome.typed),
     )

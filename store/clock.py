@@ -27,6 +27,11 @@ def today(clock: Clock) -> int:
     return int(clock.now() // SECONDS_A_DAY)
 
 
+def day_of(date: datetime.date) -> int:
+    """The number of a day; below zero before 1970."""
+    return (date - _FIRST).days
+
+
 def date_of(day: int) -> datetime.date:
     """The date of a day since 1970-01-01; beyond the calendar, its last one."""
     return _FIRST + datetime.timedelta(days=min(max(day, 0), _DAYS))

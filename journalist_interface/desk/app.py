@@ -7,7 +7,20 @@ from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
 
 from crypto.kdf import Profile
-from journalist_interface.desk import bundles, conversation, csrf, errors, files, gate, headers, inbox, line, lock, text
+from journalist_interface.desk import (
+    bundles,
+    conversation,
+    csrf,
+    errors,
+    files,
+    gate,
+    headers,
+    inbox,
+    line,
+    line_notice,
+    lock,
+    text,
+)
 from journalist_interface.desk.gatekeeper import Gatekeeper
 from journalist_interface.desk.holder import IDLE_SECONDS, DeskHolder, boot_seconds
 from journalist_interface.desk.memory import Drafts, Notices, OneTimeForms, TakenIn
@@ -73,7 +86,7 @@ def create_app(
     headers.install(app, style)
     errors.install(app)
     # The order is the order of their checks: the gate first.
-    for part in (gate, csrf, lock, inbox, conversation, files, bundles, line):
+    for part in (gate, csrf, lock, inbox, conversation, files, bundles, line, line_notice):
         app.register_blueprint(part.blueprint)
     app.wsgi_app = gate.below_root(app.wsgi_app, keeper)  # type: ignore[method-assign,assignment]  # as Flask documents it
     return app

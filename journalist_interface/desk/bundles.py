@@ -124,6 +124,8 @@ def exported(report: ExportReport) -> str:
     new = count(report.replies, "new reply", "new replies")
     if report.onion_cards:
         new += f" and {count(report.onion_cards, 'onion card')}"
+    if report.notice:
+        new += " and the notice to sources"
     made = f", {new} in it" if report.made else ", nothing new in it"
     bundles = count(len(report.written), "bundle is", "bundles are")
     return f"{bundles} in the folder{made}. Carry it to the intake host."

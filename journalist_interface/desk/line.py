@@ -101,6 +101,7 @@ def _page(
         host_words=here.host_fingerprint,
         asked=here.onion_cards.asked(),
         signed=here.onion_cards.signed(),
+        standing=here.line_notices.newest(),
         damaged=[sentence(words) for words in here.onion_cards.damaged()],
         onion_problem=onion_problem,
         typed=typed,

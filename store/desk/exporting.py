@@ -1,4 +1,4 @@
-"""Exporting: replies, tombstones, new intake keys, onion cards and the acknowledgement, in numbered dispatch bundles.
+"""Exporting: replies, tombstones, new intake keys, onion cards, a notice and the acknowledgement, in numbered dispatch bundles.
 
 A bundle is made, stored and written down in one transaction; only then is anything put on the stick. A kill in between
 leaves a file that no row names and that never left: the next export sweeps it and uses the number again.
@@ -21,6 +21,8 @@ from store.desk.database import Database
 from store.desk.epochs import EpochKeys
 from store.desk.errors import DamagedError
 from store.desk.line_keys import LineKeys
+from store.desk.line_notices import newest_row
+from store.desk.line_notices import verified as verified_notice
 from store.desk.model import ExportReport, ReplyState
 from store.desk.onion_cards import verified
 from store.desk.outbox import Outbox
@@ -31,6 +33,7 @@ from store.desk.tables import (
     DispatchRow,
     EntryRow,
     EpochRow,
+    LineNoticeRow,
     OnionCardRow,
     ReplyRow,
     SourceRow,
@@ -52,6 +55,7 @@ class _Content:
     tombstones: Sequence[Any]
     certificates: Sequence[Any]
     onion_cards: Sequence[Any]
+    line_notice: Any
     owes_acknowledgement: bool
 
     def __bool__(self) -> bool:
@@ -60,7 +64,7 @@ class _Content:
     @property
     def count(self) -> int:
         parts = (self.replies, self.tombstones, self.certificates, self.onion_cards)
-        return sum(map(len, parts)) + self.owes_acknowledgement
+        return sum(map(len, parts)) + (self.line_notice is not None) + self.owes_acknowledgement
 
 
 class Exporter:
@@ -85,8 +89,8 @@ class Exporter:
     def export(self, to: Path) -> ExportReport:
         """Put every bundle that the intake host has not acknowledged into the folder `to`, new ones included.
 
-        A new bundle is made when replies, tombstones, certificates or an onion card wait, or an acknowledgement is owed. Raises
-        a DeskError (BusyError, NotPairedError, NoSpaceError, FolderError); a later export then does the rest.
+        A new bundle is made when replies, tombstones, certificates, an onion card or a notice wait, or an acknowledgement
+        is owed. Raises a DeskError (BusyError, NotPairedError, NoSpaceError, FolderError); a later export does the rest.
         """
         keys = self._line_keys()
         _ = keys.paired
@@ -105,11 +109,12 @@ class Exporter:
             replies=sum(len(manifest.objects) for manifest in made),
             certificates=sum(len(manifest.certificates) for manifest in made),
             onion_cards=sum(len(manifest.onion_cards) for manifest in made),
+            notice=any(manifest.line_notice is not None for manifest in made),
             missing=tuple(missing),
         )
 
     def waiting(self) -> int:
-        """How many replies, tombstones, certificates, onion cards and acknowledgements an export would carry now."""
+        """How many replies, tombstones, certificates, onion cards, notices and acknowledgements an export would carry now."""
         with self._database.reading() as connection:
             return _gather(connection, self._line_keys()).count
 
@@ -156,6 +161,9 @@ def _gather(connection: Connection, keys: LineKeys) -> _Content:
     cards = connection.execute(onion_cards.order_by(OnionCardRow.id).limit(MOST_ONION_CARDS)).all()
     # The host would refuse the whole bundle for one card that is damaged.
     whole = {number for number, _ in verified(cards, keys)}
+    notice = newest_row(connection)
+    if verified_notice(notice, keys) is None or notice.bundle is not None:
+        notice = None
     acknowledged = connection.scalar(select(func.max(DispatchRow.acknowledges))) or 0
     newest = connection.scalar(select(func.max(CollectRow.number)).where(CollectRow.content)) or 0
     return _Content(
@@ -163,6 +171,7 @@ def _gather(connection: Connection, keys: LineKeys) -> _Content:
         tombstones=connection.execute(tombstones).all(),
         certificates=connection.execute(certificates.order_by(EpochRow.epoch).limit(MOST_CERTIFICATES)).all(),
         onion_cards=[row for row in cards if row.id in whole],
+        line_notice=notice,
         owes_acknowledgement=newest > acknowledged,
     )
 
@@ -206,6 +215,7 @@ def _manifest(connection: Connection, line: bytes, day: int, content: _Content, 
         tombstones=tuple(Tombstone(Erased(row.what), row.ref) for row in content.tombstones),
         certificates=tuple(row.certificate for row in content.certificates),
         onion_cards=tuple(row.encoded for row in content.onion_cards),
+        line_notice=content.line_notice.encoded if content.line_notice else None,
     )
 
 
@@ -231,6 +241,9 @@ def _write_down(connection: Connection, signed: SignedManifest, file_sha256: byt
         connection.execute(update(TombstoneRow).where(*same).values(bundle=number))
     for row in content.onion_cards:
         connection.execute(update(OnionCardRow).where(OnionCardRow.id == row.id).values(bundle=number))
+    if content.line_notice:
+        same = LineNoticeRow.id == content.line_notice.id
+        connection.execute(update(LineNoticeRow).where(same).values(bundle=number))
     if content.certificates:
         epochs = (content.certificates[0].epoch, content.certificates[-1].epoch)
         connection.execute(update(EpochRow).where(EpochRow.epoch.between(*epochs)).values(bundle=number))

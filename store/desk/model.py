@@ -148,6 +148,7 @@ class ExportReport:
     replies: int
     certificates: int
     onion_cards: int = 0
+    notice: bool = False  # the line's newest notice to sources is in one of them
     missing: tuple[int, ...] = ()  # unacknowledged bundles whose file has gone from the desk
 
 

@@ -27,6 +27,7 @@ from store.desk.importing import Importer
 from store.desk.inbox import Inbox
 from store.desk.journal import Journal, write_note
 from store.desk.line_keys import LineKeys, load_line, make_line, store_host, store_line
+from store.desk.line_notices import LineNotices
 from store.desk.model import Finding, Severity
 from store.desk.onion_cards import OnionCards
 from store.desk.outbox import Outbox
@@ -49,8 +50,8 @@ LOCK: Final = "work.lock"
 class DeskPlace:
     """One unlocked desk. Safe to use from several threads; several processes may have the same desk open.
 
-    `inbox`, `replies`, `importing`, `exporting`, `epochs`, `journal`, `handlers` and `onion_cards` are its parts. After
-    `close` every use raises DeskClosedError.
+    `inbox`, `replies`, `importing`, `exporting`, `epochs`, `journal`, `handlers`, `onion_cards` and `line_notices` are its
+    parts. After `close` every use raises DeskClosedError.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class DeskPlace:
         self.importing = Importer(database, clock, self._work, self._stored, self.epochs, self.line_keys)
         self.exporting = Exporter(database, clock, self._work, self._outbox, self.epochs, self.line_keys)
         self.onion_cards = OnionCards(database, clock, self.line_keys, self._vault_key.handler)
+        self.line_notices = LineNotices(database, clock, self.line_keys, self._vault_key.handler)
         self._verifier = Verifier(database, self._stored, self._outbox, self.epochs, self.line_keys)
 
     @classmethod

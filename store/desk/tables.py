@@ -175,6 +175,19 @@ class OnionCardRow(Base):
     bundle: Mapped[int | None]
 
 
+class LineNoticeRow(Base):
+    """A notice that this line has signed, and who had it signed. `bundle` is the dispatch bundle that carries it.
+
+    `id` is the notice's own number.
+    """
+
+    __tablename__ = "line_notices"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    encoded: Mapped[bytes]
+    handler: Mapped[str]
+    bundle: Mapped[int | None]
+
+
 class JournalRow(Base):
     __tablename__ = "journal"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy reads it as a class attribute

@@ -12,6 +12,7 @@ from store.desk.database import Database
 from store.desk.epochs import EpochKeys
 from store.desk.errors import DeskError
 from store.desk.line_keys import LineKeys
+from store.desk.line_notices import newest_row, verified
 from store.desk.model import Finding
 from store.desk.onion_cards import damaged_cards
 from store.desk.outbox import Outbox, dispatch_name
@@ -47,6 +48,7 @@ class Verifier:
             self._check_epochs,
             self._check_outbox,
             self._check_onion_cards,
+            self._check_notice,
             self._check_files,
         )
         for part in parts:
@@ -88,6 +90,12 @@ class Verifier:
         keys = self._line_keys()
         with self._database.reading() as connection:
             yield from (Finding("onion cards", words) for words in damaged_cards(connection, keys))
+
+    def _check_notice(self) -> Iterator[Finding]:
+        with self._database.reading() as connection:
+            row = newest_row(connection)
+        if row is not None and verified(row, self._line_keys()) is None:
+            yield Finding("notice", f"notice {row.id} to sources is damaged: sign it again")
 
     def _check_files(self) -> Iterator[Finding]:
         with self._database.reading() as connection:

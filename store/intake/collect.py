@@ -30,6 +30,7 @@ from store.files import exclusively, write_whole
 from store.intake.acknowledged import delete_acknowledged
 from store.intake.blobs import Blobs, MissingBlobError
 from store.intake.bundles import room_for, sweep_outbox, taken_in
+from store.intake.collected import note_collection
 from store.intake.courier_days import forget_later_answers, note_answer
 from store.intake.database import Database
 from store.intake.errors import UnreadableError
@@ -146,6 +147,8 @@ class Collector:
             self._write(number, entries)
             made.append(number)
             objects += len(entries)
+        with self._database.writing() as session:
+            note_collection(session, self._today())
         return made, objects
 
     def _give_back_claims(self) -> None:

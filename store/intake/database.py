@@ -13,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from store.intake.errors import NoSpaceError, SetupError, UnsettledError
 
-HEAD: Final = "0003"  # the newest revision in migrations/
+HEAD: Final = "0004"  # the newest revision in migrations/
 
 _TABLES_LOCK: Final = 0x4C75777465  # an arbitrary number that only we use
 _NO_ROOM: Final = ("53100", "58030")  # PostgreSQL's disk_full and io_error

@@ -20,10 +20,12 @@ from store.files import exclusively
 from store.intake.acknowledged import delete_acknowledged
 from store.intake.blobs import Blobs
 from store.intake.bundles import made_hash, room_for, sweep_outbox, taken_in
+from store.intake.collected import confirm_collections
 from store.intake.database import Database
 from store.intake.errors import BundleRefusedError, UnreadableError, UnsettledError
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
+from store.intake.line_notices import LineNotices
 from store.intake.mailboxes import forget_old_graves
 from store.intake.onion_cards import OnionCards
 from store.intake.tables import Grave, InBundle, Mailbox, OperatorNote, OutBundle, Reply, SubmittedObject
@@ -41,6 +43,7 @@ class DeliverReport:
     acknowledged: int = 0  # number of the last collect bundle that the desk has
     deleted: int = 0  # sealed objects that the desk has acknowledged
     signed_onions: tuple[OnionAddress, ...] = ()  # the line's cards for them came
+    notice: int | None = None  # number of a newer notice to sources that came
 
 
 class _StickReader:
@@ -68,11 +71,12 @@ class Deliverer:
         intake_keys: IntakeKeys,
         onion_cards: OnionCards,
         line: LineCard,
+        line_notices: LineNotices,
         today: Callable[[], int],
     ) -> None:
         self._lock, self._outbox = state / "carry.lock", state / "outbox"
         self._database, self._blobs, self._keys, self._intake_keys = database, blobs, keys, intake_keys
-        self._onion_cards, self._line, self._today = onion_cards, line, today
+        self._onion_cards, self._line, self._line_notices, self._today = onion_cards, line, line_notices, today
 
     def deliver(self, path: Path, *, accept_gap: range | None = None) -> DeliverReport:
         """Take in one dispatch bundle. Repeating it, or being killed in it, loses and doubles nothing.
@@ -157,13 +161,16 @@ class Deliverer:
         manifest = bundle.manifest
         self._intake_keys.add(session, manifest.certificates)
         signed_onions = self._onion_cards.keep(session, manifest.onion_cards)
+        notice = self._line_notices.keep(session, manifest.line_notice)
         gone = self._add_replies(session, manifest)
         gone += _apply_tombstones(session, manifest, self._today())
         _acknowledge(session, manifest.acknowledged.number, self._today())
+        confirm_collections(session, acknowledged=manifest.acknowledged.number, desk_day=manifest.day)
         if gap:
             text = f"Bundle {manifest.number} from the desk was taken in although bundles before it are missing."
             session.add(OperatorNote(day=self._today(), text=text))
-        content = bool(manifest.objects or manifest.tombstones or manifest.certificates or signed_onions)
+        parts = (manifest.objects, manifest.tombstones, manifest.certificates, signed_onions, manifest.line_notice)
+        content = any(map(bool, parts))
         session.add(InBundle(number=manifest.number, sha256=bundle.position.sha256, content=content))
         report = DeliverReport(
             manifest.number,
@@ -171,6 +178,7 @@ class Deliverer:
             intake_keys=len(manifest.certificates),
             acknowledged=manifest.acknowledged.number,
             signed_onions=signed_onions,
+            notice=notice.number if notice else None,
         )
         return report, gone
 

@@ -16,6 +16,7 @@ from store.files import TEMPORARY_SUFFIX, exclusively, write_whole
 from store.intake.blobs import Blobs, FileBlobs, RowBlobs
 from store.intake.bundles import sweep_outbox, taken_in
 from store.intake.collect import Collector
+from store.intake.collected import collected_day
 from store.intake.courier_days import kept_until
 from store.intake.database import Database, upgrade
 from store.intake.deliver import Deliverer
@@ -24,6 +25,7 @@ from store.intake.host_keys import FILE_NAME as KEYS_NAME
 from store.intake.host_keys import HostKeys
 from store.intake.inbox import Inbox
 from store.intake.intake_keys import IntakeKeys
+from store.intake.line_notices import LineNotices
 from store.intake.mailboxes import Mailboxes
 from store.intake.onion_cards import OnionCards
 from store.intake.replies import Replies
@@ -85,9 +87,10 @@ class IntakePlace:
         self.replies = Replies(self.database, self.blobs, self.today)
         self.submissions = Submissions(self.database, self.blobs, self.intake_keys, self.line, settings, self.today)
         self.onion_cards = OnionCards(state, self.database, self.line, self.today)
+        self.line_notices = LineNotices(self.database, self.line)
         carry = (state, self.database, self.blobs, self.keys, self.intake_keys, self.onion_cards, self.line)
         self.collector = Collector(*carry, settings, self.today)
-        self.deliverer = Deliverer(*carry, self.today)
+        self.deliverer = Deliverer(*carry, self.line_notices, self.today)
         self.inbox = Inbox(state / "inbox", self.today)
 
     @staticmethod
@@ -136,6 +139,11 @@ class IntakePlace:
 
     def today(self) -> int:
         return today(self.clock)
+
+    def collected_day(self) -> int | None:
+        """The last day before which all that was sent is known to have come to the desk."""
+        with self.database.reading() as session:
+            return collected_day(session, self.today())
 
     def sweep(self) -> int:
         """Remove what a crash left behind. Only while nothing is being submitted: before serving. How much it was."""

@@ -129,6 +129,23 @@ class OnionCardRow(Base):
     encoded: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class LineNoticeRow(Base):
+    """One row at most: the line's newest notice, verified when it came in."""
+
+    __tablename__ = "line_notice"
+    notice_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(Integer)
+    encoded: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Collection(Base):
+    """A day before which all that came is in bundles, up to the number `bundle`. Kept until the desk has them."""
+
+    __tablename__ = "collection"
+    day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    bundle: Mapped[int] = mapped_column(Integer)
+
+
 class OperatorNote(Base):
     """Something an operator must be able to look up later. Nothing about a source."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crypto import age, bundle, card, cbor, codename, epoch, errors, kdf, onion_card, padding
+from crypto import age, bundle, card, cbor, codename, epoch, errors, kdf, line_notice, onion_card, padding
 from crypto.codename import Codename
 from crypto.manifest import Direction
 from crypto.onion_card import OnionAddress
@@ -191,7 +191,10 @@ def test_dispatch_bundle(vector: dict[str, Any]) -> None:
             Identity.from_text(read["identity"]), key, io.BytesIO(file), line=line, direction=Direction.DISPATCH
         )
         reader.read_through()
-        return {"cards": [one.hex() for one in reader.manifest.onion_cards]}
+        manifest = reader.manifest
+        if manifest.line_notice is not None:
+            return {"notice": len(manifest.line_notice)}
+        return {"cards": [one.hex() for one in manifest.onion_cards]}
 
     taken = _check(taking, vector["expect"])
     assert taken is None or taken == vector["expect"]
@@ -212,6 +215,24 @@ def test_onion_card(vector: dict[str, Any]) -> None:
     if read is not None:
         assert {"address": read.address.text, "day": read.day, "until": read.until} == vector["expect"]
         assert read.text == vector["text"]
+
+
+@pytest.mark.parametrize("vector", load("line-notice"), ids=label)
+def test_line_notice(vector: dict[str, Any]) -> None:
+    key = VerifyKey(bytes.fromhex(document("line-notice")["line_public"]))
+    untrusted = _written(vector["signed"])
+    read = _check(lambda: line_notice.verify_signed(key, untrusted), vector["expect"])
+    if read is not None:
+        numbers = {"no": read.number, "day": read.day, "reply": read.reply_days, "keep": read.keep_days}
+        texts = {language: text.fields() for language, text in read.texts.items()}
+        assert {**numbers, "closed": read.closed_until, "texts": texts} == vector["expect"]
+
+
+def _written(signed: Any) -> bytes:
+    if isinstance(signed, str):
+        return bytes.fromhex(signed)
+    head, byte, tail = (bytes.fromhex(signed[part]) for part in ("head", "byte", "tail"))
+    return head + byte * int(signed["times"]) + tail
 
 
 @pytest.mark.parametrize("vector", load("padding"), ids=label)

@@ -13,6 +13,9 @@ import pytest
 
 from deploy.command import sentences
 from store.clock import SystemClock, date_of, today
+from store.desk import vault
+from store.desk.line_notices import NoticeDraft
+from store.desk.place import DeskPlace
 from store.files import exclusively
 from store.intake.place import IntakePlace
 from tests.support.clock import SetClock
@@ -351,3 +354,19 @@ def test_a_wrong_configuration_is_named(places):
         assert "file_byte" in fails("luwte-intake", "status", "--state", places[0] / "intake")
     finally:
         config.unlink()
+
+
+def test_what_sources_read_is_told_where_it_is_carried(places):
+    root, desk = places
+    key = vault.unlock(root / "desk", PASSPHRASE)
+    with DeskPlace.open(root / "desk", key) as opened:
+        opened.line_notices.sign(NoticeDraft(reply_days=9))
+    stick = root / "notice"
+    stick.mkdir()
+    assert "Notice to sources: none" in ok("luwte-intake", "status", "--state", root / "intake")
+    assert "the notice to sources" in ok("luwte-desk", "export", *desk, "--to", stick)
+    told = "".join(
+        ok("luwte-intake", "deliver", "--state", root / "intake", one) for one in sorted(stick.glob("*.age"))
+    )
+    assert "Sources now read notice 1 of the line." in told
+    assert "Notice to sources: number 1" in ok("luwte-intake", "status", "--state", root / "intake")

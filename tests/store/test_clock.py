@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from store.clock import date_of, today
+from store.clock import date_of, day_of, today
 from tests.support.clock import SetClock
 
 
@@ -24,3 +24,8 @@ def test_a_day_has_a_date_however_late_it_is(day, date):
 
 def test_the_day_of_a_clock_is_that_of_utc():
     assert date_of(today(SetClock(20_781))) == datetime.date(2026, 11, 24)
+
+
+@pytest.mark.parametrize("day", [0, 1, 20_781, 2_932_896])
+def test_a_date_names_its_day(day):
+    assert day_of(date_of(day)) == day

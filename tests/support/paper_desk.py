@@ -43,10 +43,10 @@ class PaperDesk:
     """Certifies intake keys, makes dispatch bundles, opens collect bundles. Every field can be bent, and it signs for
     whatever it is told to: it does not use the honest writer of bundles."""
 
-    def __init__(self, clock: SetClock, stick: Path) -> None:
+    def __init__(self, clock: SetClock, stick: Path, signing: SigningKey | None = None) -> None:
         self.clock, self.stick = clock, stick
         stick.mkdir(exist_ok=True)
-        self.signing, self.identity = SigningKey.generate(), Identity.generate()
+        self.signing, self.identity = signing or SigningKey.generate(), Identity.generate()
         self.card = make_line_card("Testlijn", self.signing, self.identity.recipient)
         self.tip = ChainPosition.beginning()
         self.heard = ChainPosition.beginning()

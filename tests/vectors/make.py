@@ -9,7 +9,7 @@ Long bytes are written in parts: hex text, or a number of zeros. A hostile file 
 import json
 from collections.abc import Iterator
 
-from tests.vectors import make_keys, make_onion, make_plain, make_sealed
+from tests.vectors import make_keys, make_notice, make_onion, make_plain, make_sealed
 from tests.vectors.common import FOLDER
 
 
@@ -24,6 +24,7 @@ def made() -> Iterator[tuple[str, str]]:
         "card": make_keys.cards,
         "onion-address": make_onion.addresses,
         "onion-card": make_onion.cards,
+        "line-notice": make_notice.notices,
         "bundle": make_sealed.bundles,
         "dispatch": make_sealed.dispatches,
         "padding": make_plain.paddings,

@@ -283,8 +283,20 @@ def dispatches() -> Vector:
         "a card that is too long": {"cards": [b"x" * 513]},
         "cards that are no list": {"cards": card},
         "an address to sign, from the desk": {"onion": ADDRESS},
+        "an empty notice": {"notice": b""},
+        "a notice that is text": {"notice": "x"},
+        "a notice that is too long": {"notice": bytes(65_537)},
     }
     vectors: list[Vector] = [{"name": "no card", "edit": edit(honest, made()), "expect": {"cards": []}}]
+    with_notice = [b"x", bytes(65_536)]  # whether the line signed it is for the host to judge
+    vectors += [
+        {
+            "name": f"a notice of {len(one):,} bytes",
+            "edit": edit(honest, made(notice=one)),
+            "expect": {"notice": len(one)},
+        }
+        for one in with_notice
+    ]
     vectors += [
         {"name": name, "edit": edit(honest, made(cards=cards)), "expect": {"cards": [one.hex() for one in cards]}}
         for name, cards in good.items()
