@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Final
 from deploy import children, courier_server, intake_server
 from deploy.children import Child, Ready
 from deploy.circuits import CircuitPipe
-from deploy.intake_config import load_configuration
+from deploy.intake_config import ConfigurationError, load_configuration
 from deploy.onion import keys, own_tor
 from deploy.onion.control import Say, connect
 from deploy.onion.couriers import enrolled
@@ -64,13 +64,18 @@ class IntakeHost:
         self,
         state: Path,
         *,
-        more_torrc_lines: str,
+        more_torrc_lines: Sequence[str],
         say: Say,
         guard: Callable[[], AbstractContextManager[None]],
     ) -> None:
         configuration = load_configuration(state)
         self._state, self._say, self._guard, self._more_lines = state, say, guard, more_torrc_lines
         self._packaged: Packaged | None = configuration.tor.packaged
+        if self._packaged is not None and more_torrc_lines:
+            raise ConfigurationError(
+                "--torrc-lines is for a tor of our own, and intake.toml names a packaged one ([tor] configured = true): put these "
+                "lines into that tor's torrc, reload it, and start again without --torrc-lines"
+            )
         self._places = OnionPlaces.of(state, configuration.tor.sockets)
         # Opened once to see that this is a host; each server opens it for itself.
         IntakePlace.open(state, settings=configuration.settings, database_url=configuration.database_url).close()

@@ -58,8 +58,10 @@ def require_version(version: Version) -> None:
         )
 
 
-def await_bootstrap(controller: Controller, say: Say, patience: float = math.inf) -> None:
-    """Until tor is part of the network; tells its progress and its trouble in its own words.
+def await_bootstrap(
+    controller: Controller, say: Say, patience: float = math.inf, bridges: str = "give bridge lines with --torrc-lines"
+) -> None:
+    """Until tor is part of the network; tells its progress and its trouble in its own words, and how to give it bridges.
 
     TorFailedError when tor ends meanwhile, or makes no progress for so many seconds.
     """
@@ -79,8 +81,7 @@ def await_bootstrap(controller: Controller, say: Say, patience: float = math.inf
         if percent == "100":
             return
         hint = (
-            f"tor is still at {percent} %: check this machine's network and clock. Where Tor is blocked, give bridge lines "
-            "with --torrc-lines"
+            f"tor is still at {percent} %: check this machine's network and clock. Where Tor is blocked, {bridges}"
         )
         if now - since > patience:
             raise TorFailedError(hint)
