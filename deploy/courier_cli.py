@@ -171,7 +171,9 @@ class _Shown:
 
 def _more_lines(socks: str | None, torrc_lines: Path | None, private_network: Path | None) -> tuple[str, ...]:
     if socks is not None and torrc_lines is not None:
-        raise click.UsageError("--torrc-lines has no meaning with --socks: give these lines to the Tor that runs already")
+        raise click.UsageError(
+            "--torrc-lines has no meaning with --socks: give these lines to the Tor that runs already"
+        )
     with _sentences():
         return further_lines(torrc_lines, private_network)
 

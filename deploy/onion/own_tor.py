@@ -9,6 +9,7 @@ from deploy.onion.errors import TorMissingError
 from deploy.onion.places import OnionPlaces
 from store.files import write_whole
 
+
 def write_torrc(places: OnionPlaces, more_lines: Iterable[str]) -> Path:
     """Write the torrc. Onions are not in it: they are set by the control socket, after they were checked."""
     path = places.tor / "torrc"

@@ -37,6 +37,11 @@ class OnionPlaces:
         return self.run / "host.pid"
 
     @property
+    def couriers_fault(self) -> Path:
+        """While a host runs: why it keeps couriers out. Not there when it does not."""
+        return self.run / "couriers-fault"
+
+    @property
     def source_socket(self) -> Path:
         return self.sockets / "source.sock"
 

@@ -101,5 +101,7 @@ def _value(untrusted: str, where: str) -> str:
     if not value:
         raise TorrcLinesError(f"{where}: the value is missing")
     if value.endswith("\\"):
-        raise TorrcLinesError(f"{where}: a line cannot go on in the next one: write it as one line, without the backslash")
+        raise TorrcLinesError(
+            f"{where}: a line cannot go on in the next one: write it as one line, without the backslash"
+        )
     return value

@@ -83,7 +83,9 @@ def test_tor_knows_every_name_that_is_allowed():
      "\N{KELVIN SIGN}eepalivePeriod 1", '"SocksPort" 1', "Bridge\\", *[f"{name} 1" for name in PRIVATE_NETWORK]],
 )  # fmt: skip
 def test_every_other_line_is_refused_by_its_number(tmp_path, line):
-    with pytest.raises(TorrcLinesError, match=r"lines, line 3: '.*' may not be set here\. Allowed are, each by its whole"):
+    with pytest.raises(
+        TorrcLinesError, match=r"lines, line 3: '.*' may not be set here\. Allowed are, each by its whole"
+    ):
         read(tmp_path, f"# a comment\nBridge 192.0.2.1:443\n{line}\nUseBridges 1\n")
 
 
