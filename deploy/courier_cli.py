@@ -1,6 +1,5 @@
 """`luwte-courier`: the command line on the courier's laptop, between the intake host's onion service and a stick."""
 
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -13,6 +12,7 @@ from deploy.command import PRIVATE_NETWORK, TORRC_LINES, fail, sentences
 from deploy.courier_tor import CourierTorError, courier_tor
 from deploy.onion.errors import TorrcLinesError
 from deploy.onion.torrc_lines import further_lines
+from deploy.user_folders import data_folder
 from journalist_interface.courier.client import Client
 from journalist_interface.courier.errors import CourierError, PairingError, RefusedError
 from journalist_interface.courier.keys import FOLDER, CourierKey, parse_onion
@@ -21,12 +21,7 @@ from store.files import LockedError, exclusively
 
 _MIB = 1024 * 1024
 _SHOWN_SECONDS = 0.2
-
-
-def data_folder() -> Path:
-    """Where this user's programs keep their data (XDG Base Directory Specification)."""
-    given = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(given) if given.startswith("/") else Path.home() / ".local" / "share") / "luwte-courier"
+_DATA = "luwte-courier"
 
 
 STATE = click.option(
@@ -65,7 +60,7 @@ def pair(state: Path | None, onion: str) -> None:
     The line is no secret, but somebody may swap it on its way: read its end to the operator by telephone. Repeating this
     prints the same line.
     """
-    state = state or data_folder()
+    state = state or data_folder(_DATA)
     with _sentences():
         key = CourierKey.load(state)
         if key is None:
@@ -101,7 +96,7 @@ def collect(
     operator can have it collected at once.
     """
     more_lines = _more_lines(socks, torrc_lines, private_network)
-    with _sentences(), _client(state or data_folder(), socks, more_lines) as client, _Shown() as progress:
+    with _sentences(), _client(state or data_folder(_DATA), socks, more_lines) as client, _Shown() as progress:
         collected = client.collect(to, progress)
     if collected.made:
         click.echo(f"The intake host made bundle {', '.join(map(str, collected.made))}.")
@@ -131,7 +126,7 @@ def deliver(
     One that is damaged, forged or out of order is refused by name and changes nothing (exit code 3).
     """
     more_lines = _more_lines(socks, torrc_lines, private_network)
-    with _sentences(), _client(state or data_folder(), socks, more_lines) as client, _Shown() as progress:
+    with _sentences(), _client(state or data_folder(_DATA), socks, more_lines) as client, _Shown() as progress:
         for file in files:
             taken = client.deliver(file, progress)
             if taken.before:

@@ -5,7 +5,6 @@ It knows the courier's key, keeps its directory cache for the next time, and end
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import time
@@ -19,12 +18,15 @@ from stem.control import Controller
 
 from deploy.onion.control import await_bootstrap, watch_clock
 from deploy.onion.errors import TorFailedError
+from deploy.socket_paths import fits
+from deploy.tor_program import find_program
 
 _START_SECONDS: Final = 20  # for the control socket to answer
 _STILL_SECONDS: Final = 180  # without any progress
 _END_SECONDS: Final = 15
 _POLL_SECONDS: Final = 0.1
-_WHERE: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PREFIX: Final = "luwte-"
+_CONTROL: Final = "control"
 
 
 class CourierTorError(Exception):
@@ -39,8 +41,7 @@ def courier_tor(
 
     `auth_folder` holds the keys for onion services, `extra_lines` go to the end of its torrc.
     """
-    program = shutil.which("tor", path=os.environ.get("PATH", "") + ":" + _WHERE)
-    if program is None:
+    if (program := find_program()) is None:
         raise CourierTorError(
             "Tor is not installed: 'sudo apt install tor'. Or use one that runs already: --socks 127.0.0.1:9050 "
             "(Tor Browser: 127.0.0.1:9150), with the key's file in its ClientOnionAuthDir"
@@ -49,8 +50,7 @@ def courier_tor(
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     data.chmod(0o700)
     with ExitStack() as stack:
-        # A short path of its own: the name of a UNIX socket has 107 bytes at most.
-        runtime = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="luwte-")))
+        runtime = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, dir=_where())))
         torrc, said = runtime / "torrc", runtime / "said"
         torrc.write_text("".join(f"{line}\n" for line in [*_lines(data, auth_folder, runtime), *extra_lines]), "utf-8")
         with said.open("wb") as output:
@@ -62,8 +62,15 @@ def courier_tor(
                 start_new_session=True,  # Ctrl-C is for this program, which ends tor in its own time
             )
         stack.callback(_end, process)
-        _bootstrap(process, runtime / "control", said, say, stack)
+        _bootstrap(process, runtime / _CONTROL, said, say, stack)
         yield runtime / "socks"
+
+
+def _where() -> str:
+    """Where a folder for sockets can be made: TMPDIR, or /tmp where the path of that is too long for them."""
+    found = tempfile.gettempdir()
+    # A folder of another user in /tmp is of no use to them: ours has a name that nobody can foresee, and mode 0700.
+    return found if fits(Path(found) / f"{_PREFIX}12345678" / _CONTROL) else "/tmp"  # noqa: S108 - as said above
 
 
 def _lines(data: Path, auth_folder: Path, runtime: Path) -> list[str]:
@@ -71,7 +78,7 @@ def _lines(data: Path, auth_folder: Path, runtime: Path) -> list[str]:
         f"DataDirectory {_quoted(data)}",
         f"ClientOnionAuthDir {_quoted(auth_folder)}",
         f"SocksPort unix:{_quoted(runtime / 'socks')} ExtendedErrors OnionTrafficOnly",
-        f"ControlPort unix:{_quoted(runtime / 'control')}",
+        f"ControlPort unix:{_quoted(runtime / _CONTROL)}",
         "CookieAuthentication 1",
         f"CookieAuthFile {_quoted(runtime / 'cookie')}",
         f"__OwningControllerProcess {os.getpid()}",

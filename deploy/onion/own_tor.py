@@ -1,12 +1,12 @@
 """A tor of our own: its torrc, and the step that becomes it. It has no SOCKS port and no other work than the onions."""
 
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from deploy.onion.errors import TorMissingError
 from deploy.onion.places import OnionPlaces
+from deploy.tor_program import find_program
 from store.files import write_whole
 
 
@@ -32,8 +32,7 @@ def write_torrc(places: OnionPlaces, more_lines: Iterable[str]) -> Path:
 
 def program() -> str:
     """The path of tor. TorMissingError when none is installed."""
-    found = shutil.which("tor", path=os.environ.get("PATH", os.defpath) + ":/usr/bin:/usr/sbin")
-    if found is None:
+    if (found := find_program()) is None:
         raise TorMissingError("tor is not installed: sudo apt-get install tor")
     return found
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from deploy.onion.places import OnionPlaces
 from deploy.trial.errors import RefusedError
+from deploy.user_folders import data_folder
 from store.files import write_whole
 from store.intake.place import memory_path
 
@@ -124,6 +125,5 @@ class TrialFolder:
 
 
 def default_root() -> Path:
-    """A folder of its own in the user's data folder (XDG Base Directory Specification)."""
-    data = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(data) if data.startswith("/") else Path.home() / ".local" / "share") / "luwte-try"
+    """Where a trial is when no folder was named."""
+    return data_folder("luwte-try")

@@ -133,7 +133,7 @@ def test_a_key_that_others_may_read_or_that_is_damaged_is_not_used(tmp_path: Pat
 def test_without_tor_its_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from deploy import courier_tor
 
-    monkeypatch.setattr(courier_tor.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(courier_tor, "find_program", lambda: None)
     with (
         pytest.raises(courier_tor.CourierTorError, match="sudo apt install tor"),
         courier_tor.courier_tor(*[tmp_path] * 2),
@@ -148,6 +148,22 @@ def test_a_tor_that_will_not_start_says_why_and_leaves_nothing_running(tmp_path:
     said = fails("collect", "--state", tmp_path / "laptop", "--torrc-lines", lines, "--to", tmp_path)
     assert "Tor ended at once" in said
     assert "Bridge" in said
+
+
+def test_a_folder_for_temporary_files_with_a_long_path_is_no_trouble(tmp_path: Path) -> None:
+    CourierKey.generate(ONION).save(tmp_path / "laptop")
+    lines, long = tmp_path / "lines", tmp_path / ("x" * 100)
+    lines.write_text("UseBridges 1\nBridge 127.0.0.1:1\n")
+    long.mkdir()
+    command = ["collect", "--state", tmp_path / "laptop", "--torrc-lines", lines, "--to", tmp_path]
+    with subprocess.Popen(
+        [BIN / "luwte-courier", *command], stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(long)}
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+
+    assert said.startswith("tor: "), "it runs, and can be asked how far it is"
 
 
 def test_a_line_that_is_not_allowed_is_named_and_no_tor_is_started(tmp_path: Path) -> None:
