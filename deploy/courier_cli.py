@@ -180,18 +180,18 @@ def _client(state: Path, socks: str | None, more_lines: Iterable[str]) -> Iterat
         fail("this folder holds no key yet: run 'luwte-courier pair --onion ADDRESS' first")
     host = f"{key.onion}.onion"
     if socks is not None:
-        yield _client_of(host, _address(socks))
+        yield _client_of(SocksRoute(host, _address(socks)), host)
         return
     with (
         exclusively(state / "courier.lock", "another luwte-courier is at work here; wait until it has ended"),
-        courier_tor(state, state / FOLDER, extra_lines=more_lines, say=_say) as socket,
+        courier_tor(state, state / FOLDER, extra_lines=more_lines, say=_say) as tor,
     ):
-        yield _client_of(host, socket)
+        yield _client_of(SocksRoute(host, tor.socks, tor.forget), host)
 
 
-def _client_of(host: str, port: Path | tuple[str, int]) -> Client:
+def _client_of(route: SocksRoute, host: str) -> Client:
     _say("Looking for the intake host. This can take some minutes")
-    return Client(host, SocksRoute(host, port), say=_say)
+    return Client(host, route, say=_say)
 
 
 def _say(text: str) -> None:

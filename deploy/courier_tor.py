@@ -25,6 +25,7 @@ _START_SECONDS: Final = 20  # for the control socket to answer
 _STILL_SECONDS: Final = 180  # without any progress
 _END_SECONDS: Final = 15
 _POLL_SECONDS: Final = 0.1
+_FORGET_SECONDS: Final = 11  # tor puts off what comes within 10 s of the last: into the middle of an attempt
 _PREFIX: Final = "luwte-"
 _CONTROL: Final = "control"
 
@@ -33,11 +34,28 @@ class CourierTorError(Exception):
     """Tor did not start or does not reach its network; the message says what to do."""
 
 
+class CourierTor:
+    """One that runs. `socks` is the path of its SOCKS socket."""
+
+    def __init__(self, socks: Path, controller: Controller) -> None:
+        self.socks, self._controller = socks, controller
+        self._may_forget_at = 0.0
+
+    def forget(self) -> None:
+        """Let it forget what it knows of onions, that they did not answer, too; nothing when it did so a moment ago."""
+        if time.monotonic() < self._may_forget_at:
+            return
+        self._may_forget_at = time.monotonic() + _FORGET_SECONDS
+        # When tor is gone, the next connection says so.
+        with suppress(stem.ControllerError):
+            self._controller.signal(stem.Signal.NEWNYM)
+
+
 @contextmanager
 def courier_tor(
     state: Path, auth_folder: Path, *, extra_lines: Iterable[str] = (), say: Callable[[str], None] = lambda _: None
-) -> Iterator[Path]:
-    """Run a tor for the block; gives the path of its SOCKS socket. `say` hears how far it is. CourierTorError.
+) -> Iterator[CourierTor]:
+    """Run a tor for the block. `say` hears how far it is. CourierTorError.
 
     `auth_folder` holds the keys for onion services, `extra_lines` go to the end of its torrc.
     """
@@ -62,8 +80,8 @@ def courier_tor(
                 start_new_session=True,  # Ctrl-C is for this program, which ends tor in its own time
             )
         stack.callback(_end, process)
-        _bootstrap(process, runtime / _CONTROL, said, say, stack)
-        yield runtime / "socks"
+        controller = _bootstrap(process, runtime / _CONTROL, said, say, stack)
+        yield CourierTor(runtime / "socks", controller)
 
 
 def _where() -> str:
@@ -82,6 +100,9 @@ def _lines(data: Path, auth_folder: Path, runtime: Path) -> list[str]:
         "CookieAuthentication 1",
         f"CookieAuthFile {_quoted(runtime / 'cookie')}",
         f"__OwningControllerProcess {os.getpid()}",
+        # With the descriptor of a host that was started again since, a connection hangs for as long as it may: two minutes by
+        # tor's default. Half of that is enough for a slow way, and then it is forgotten.
+        "SocksTimeout 60",
         "ClientOnly 1",
         "AvoidDiskWrites 1",
         "Log warn stdout",
@@ -98,7 +119,7 @@ def _quoted(path: Path) -> str:
 
 def _bootstrap(
     process: subprocess.Popen[bytes], socket: Path, said: Path, say: Callable[[str], None], stack: ExitStack
-) -> None:
+) -> Controller:
     end = time.monotonic() + _START_SECONDS
     while not socket.exists():
         _check_runs(process, said)
@@ -116,6 +137,7 @@ def _bootstrap(
     except TorFailedError as error:
         _check_runs(process, said)
         raise CourierTorError(f"{error}. Or use a Tor that runs already, with --socks") from error
+    return controller
 
 
 def _check_runs(process: subprocess.Popen[bytes], said: Path) -> None:
