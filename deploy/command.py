@@ -27,6 +27,16 @@ TO = click.option(
     help="The folder in which the courier's stick is mounted.",
 )
 
+TORRC_LINES = click.option(
+    "--torrc-lines",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file with further lines for the Tor that is started here: bridges or a proxy, where Tor is blocked.",
+)
+
+PRIVATE_NETWORK = click.option(
+    "--private-network", hidden=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+
 
 def version(command: str) -> Callable[[Any], Any]:
     """`--version`, on a command line's main command."""

@@ -1,16 +1,18 @@
 """`luwte-courier`: the command line on the courier's laptop, between the intake host's onion service and a stick."""
 
-import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from deploy.command import fail, sentences
+from deploy.command import PRIVATE_NETWORK, TORRC_LINES, fail, sentences
 from deploy.courier_tor import CourierTorError, courier_tor
+from deploy.onion.errors import TorrcLinesError
+from deploy.onion.torrc_lines import further_lines
+from deploy.user_folders import data_folder
 from journalist_interface.courier.client import Client
 from journalist_interface.courier.errors import CourierError, PairingError, RefusedError
 from journalist_interface.courier.keys import FOLDER, CourierKey, parse_onion
@@ -19,12 +21,7 @@ from store.files import LockedError, exclusively
 
 _MIB = 1024 * 1024
 _SHOWN_SECONDS = 0.2
-
-
-def data_folder() -> Path:
-    """Where this user's programs keep their data (XDG Base Directory Specification)."""
-    given = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(given) if given.startswith("/") else Path.home() / ".local" / "share") / "luwte-courier"
+_DATA = "luwte-courier"
 
 
 STATE = click.option(
@@ -38,11 +35,6 @@ SOCKS = click.option(
     help="Use a Tor that runs already instead of starting one, such as 127.0.0.1:9050. It needs your key's file ('pair' "
     "says where it is) in its ClientOnionAuthDir; with ExtendedErrors at its SocksPort it tells a revoked key from a host "
     "that is off.",
-)
-TORRC_LINES = click.option(
-    "--torrc-lines",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A file with further lines for Tor's own configuration, such as bridges where Tor is blocked.",
 )
 
 
@@ -68,7 +60,7 @@ def pair(state: Path | None, onion: str) -> None:
     The line is no secret, but somebody may swap it on its way: read its end to the operator by telephone. Repeating this
     prints the same line.
     """
-    state = state or data_folder()
+    state = state or data_folder(_DATA)
     with _sentences():
         key = CourierKey.load(state)
         if key is None:
@@ -93,14 +85,18 @@ def pair(state: Path | None, onion: str) -> None:
 @STATE
 @SOCKS
 @TORRC_LINES
+@PRIVATE_NETWORK
 @click.option("--to", required=True, type=click.Path(path_type=Path), help="The stick's folder; it must be there.")
-def collect(state: Path | None, socks: str | None, torrc_lines: Path | None, to: Path) -> None:
+def collect(
+    state: Path | None, socks: str | None, torrc_lines: Path | None, private_network: Path | None, to: Path
+) -> None:
     """Fetch all that waits for the desk onto the stick.
 
     What came in today (UTC) is kept from couriers until tomorrow, so that a stolen laptop does not tell when it came. The
     operator can have it collected at once.
     """
-    with _sentences(), _client(state or data_folder(), socks, torrc_lines) as client, _Shown() as progress:
+    more_lines = _more_lines(socks, torrc_lines, private_network)
+    with _sentences(), _client(state or data_folder(_DATA), socks, more_lines) as client, _Shown() as progress:
         collected = client.collect(to, progress)
     if collected.made:
         click.echo(f"The intake host made bundle {', '.join(map(str, collected.made))}.")
@@ -116,13 +112,21 @@ def collect(state: Path | None, socks: str | None, torrc_lines: Path | None, to:
 @STATE
 @SOCKS
 @TORRC_LINES
+@PRIVATE_NETWORK
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-def deliver(state: Path | None, socks: str | None, torrc_lines: Path | None, files: tuple[Path, ...]) -> None:
+def deliver(
+    state: Path | None,
+    socks: str | None,
+    torrc_lines: Path | None,
+    private_network: Path | None,
+    files: tuple[Path, ...],
+) -> None:
     """Bring dispatch bundles from the desk to the intake host, in the order of their numbers.
 
     One that is damaged, forged or out of order is refused by name and changes nothing (exit code 3).
     """
-    with _sentences(), _client(state or data_folder(), socks, torrc_lines) as client, _Shown() as progress:
+    more_lines = _more_lines(socks, torrc_lines, private_network)
+    with _sentences(), _client(state or data_folder(_DATA), socks, more_lines) as client, _Shown() as progress:
         for file in files:
             taken = client.deliver(file, progress)
             if taken.before:
@@ -160,26 +164,34 @@ class _Shown:
             self._wide = len(text)
 
 
+def _more_lines(socks: str | None, torrc_lines: Path | None, private_network: Path | None) -> tuple[str, ...]:
+    if socks is not None and torrc_lines is not None:
+        raise click.UsageError(
+            "--torrc-lines has no meaning with --socks: give these lines to the Tor that runs already"
+        )
+    with _sentences():
+        return further_lines(torrc_lines, private_network)
+
+
 @contextmanager
-def _client(state: Path, socks: str | None, torrc_lines: Path | None) -> Iterator[Client]:
+def _client(state: Path, socks: str | None, more_lines: Iterable[str]) -> Iterator[Client]:
     key = CourierKey.load(state)
     if key is None:
         fail("this folder holds no key yet: run 'luwte-courier pair --onion ADDRESS' first")
     host = f"{key.onion}.onion"
     if socks is not None:
-        yield _client_of(host, _address(socks))
+        yield _client_of(SocksRoute(host, _address(socks)), host)
         return
-    lines = torrc_lines.read_text("utf-8").splitlines() if torrc_lines else []
     with (
         exclusively(state / "courier.lock", "another luwte-courier is at work here; wait until it has ended"),
-        courier_tor(state, state / FOLDER, extra_lines=lines, say=_say) as socket,
+        courier_tor(state, state / FOLDER, extra_lines=more_lines, say=_say) as tor,
     ):
-        yield _client_of(host, socket)
+        yield _client_of(SocksRoute(host, tor.socks, tor.forget), host)
 
 
-def _client_of(host: str, port: Path | tuple[str, int]) -> Client:
+def _client_of(route: SocksRoute, host: str) -> Client:
     _say("Looking for the intake host. This can take some minutes")
-    return Client(host, SocksRoute(host, port), say=_say)
+    return Client(host, route, say=_say)
 
 
 def _say(text: str) -> None:
@@ -195,5 +207,5 @@ def _address(socks: str) -> tuple[str, int]:
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    with sentences((RefusedError,), (CourierError, CourierTorError, LockedError)):
+    with sentences((RefusedError,), (CourierError, CourierTorError, LockedError, TorrcLinesError)):
         yield

@@ -131,7 +131,7 @@ def courier_commands(sentences: Callable[[], AbstractContextManager[None]]) -> c
             click.echo(
                 f"Courier {name} is enrolled." if new else f"Courier {name} was enrolled before. Nothing changed."
             )
-            _say_when(state)
+            _tell_host(state, "it says when the courier can come")
 
     @courier.command()
     @STATE
@@ -141,10 +141,10 @@ def courier_commands(sentences: Callable[[], AbstractContextManager[None]]) -> c
         with sentences():
             Enrolment(state).remove(name)
             click.echo(f"Courier {name} is removed.")
-            _say_when(state)
+            _tell_host(state, "it cuts the courier off at once")
             click.echo(
-                "With a packaged tor, who found the onion service a short while ago may still reach it for some hours, and "
-                "would get sealed bundles only. To end that at once, stop the host and start it again."
+                "With a packaged tor: remove the courier's file there, too. Who found the onion service a short while ago may "
+                "still reach it for some hours, and would get sealed bundles only. To end that at once, restart that tor."
             )
 
     @courier.command("list")
@@ -158,9 +158,9 @@ def courier_commands(sentences: Callable[[], AbstractContextManager[None]]) -> c
     return courier
 
 
-def _say_when(state: Path) -> None:
+def _tell_host(state: Path, what_follows: str) -> None:
     if tell_host(state):
-        click.echo("The running host was told; Tor needs a minute or two to make it known.")
+        click.echo(f"The running host was told; {what_follows}.")
     else:
         click.echo("No host runs here at this moment: it holds from its next start ('luwte-intake serve').")
 

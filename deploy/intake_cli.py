@@ -12,8 +12,10 @@ from crypto.errors import CryptoError, of_a_bundle
 from deploy import onion_card_commands
 from deploy.command import (
     ACCEPT_GAP,
+    PRIVATE_NETWORK,
     REFUSED,
     STATE,
+    TORRC_LINES,
     check_stick,
     count,
     fail,
@@ -25,10 +27,11 @@ from deploy.command import (
 )
 from deploy.courier_enrolment import courier_commands
 from deploy.intake_config import ConfigurationError, load_configuration
-from deploy.onion import description, own_tor
+from deploy.onion import description
 from deploy.onion.couriers import enrolled
 from deploy.onion.errors import OnionError
 from deploy.onion.places import OnionPlaces
+from deploy.onion.torrc_lines import further_lines
 from deploy.private_memory import keep_memory_private
 from journalist_interface.courier.errors import PairingError
 from store.clock import SystemClock, today
@@ -81,12 +84,9 @@ def init(state: Path, line_card: Path) -> None:
 @main.command()
 @STATE
 @click.option("--bind", help="For a trial without Tor: 127.0.0.1:PORT or unix:/PATH. Only this machine can reach it.")
-@click.option(
-    "--torrc-lines",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Further lines for the tor that is run here, such as bridges.",
-)
-def serve(state: Path, bind: str | None, torrc_lines: Path | None) -> None:
+@TORRC_LINES
+@PRIVATE_NETWORK
+def serve(state: Path, bind: str | None, torrc_lines: Path | None, private_network: Path | None) -> None:
     """Bring the whole intake host up, with its onions, until stopped (Ctrl-C or SIGTERM). SIGHUP reads the couriers again.
 
     It runs a tor of its own. With 'configured = true' under [tor] in intake.toml it uses a packaged tor, whose torrc has
@@ -96,10 +96,10 @@ def serve(state: Path, bind: str | None, torrc_lines: Path | None) -> None:
 
     with _sentences():
         if bind is None:
-            lines = own_tor.read_lines(torrc_lines) if torrc_lines else ""
+            lines = further_lines(torrc_lines, private_network)
             intake_host.IntakeHost(state, more_torrc_lines=lines, say=click.echo, guard=_sentences).run()
             return
-        if torrc_lines is not None:
+        if torrc_lines is not None or private_network is not None:
             raise click.UsageError("--torrc-lines has no meaning with --bind, which runs no tor")
         try:
             intake_server.check_bind(bind)

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,12 @@ from typing import Final
 from deploy import children, courier_server, intake_server
 from deploy.children import Child, Ready
 from deploy.circuits import CircuitPipe
-from deploy.intake_config import load_configuration
+from deploy.command import fail
+from deploy.intake_config import ConfigurationError, load_configuration
 from deploy.onion import keys, own_tor
 from deploy.onion.control import Say, connect
-from deploy.onion.couriers import enrolled
-from deploy.onion.errors import OnionFolderError, ServerError
+from deploy.onion.couriers import enrolled, note_fault, noted_fault
+from deploy.onion.errors import MismatchError, OnionFolderError, ServerError
 from deploy.onion.keeper import Keeper
 from deploy.onion.packaged import examine_packaged
 from deploy.onion.places import OnionPlaces, check_socket
@@ -35,6 +36,7 @@ _START_SECONDS: Final = 60
 _END_SECONDS: Final = 40  # gunicorn gives requests that run 30
 _LOOK_SECONDS: Final = 1.0
 _RESTARTS: Final = 5
+_MISMATCHED: Final = 4  # the exit code of a keeper that found sources unprotected
 _CALM_SECONDS: Final = 600  # after so long without an end, earlier ones are forgotten
 
 
@@ -64,20 +66,25 @@ class IntakeHost:
         self,
         state: Path,
         *,
-        more_torrc_lines: str,
+        more_torrc_lines: Sequence[str],
         say: Say,
         guard: Callable[[], AbstractContextManager[None]],
     ) -> None:
         configuration = load_configuration(state)
         self._state, self._say, self._guard, self._more_lines = state, say, guard, more_torrc_lines
         self._packaged: Packaged | None = configuration.tor.packaged
+        if self._packaged is not None and more_torrc_lines:
+            raise ConfigurationError(
+                "--torrc-lines is for a tor of our own, and intake.toml names a packaged one ([tor] configured = true): put "
+                "these lines into that tor's torrc, reload it, and start again without --torrc-lines"
+            )
         self._places = OnionPlaces.of(state, configuration.tor.sockets)
         # Opened once to see that this is a host; each server opens it for itself.
         IntakePlace.open(state, settings=configuration.settings, database_url=configuration.database_url).close()
         self._kept: dict[str, _Kept] = {}
         self._circuits = CircuitPipe.open()
         self._source_address = ""
-        self._is_reload_due = False
+        self._is_reload_due = self._is_match_due = False
 
     def run(self) -> None:
         """Returns after SIGTERM or SIGINT. OnionError, LockedError, OSError; SystemExit when a part has told why it ended."""
@@ -110,6 +117,7 @@ class IntakeHost:
 
     def _address(self) -> str:
         """The source onion's address, known before the first server starts: it answers to no other name."""
+        note_fault(self._places, None)  # one that was killed leaves it
         keys.kept_address(self._places.courier_onion)
         if self._packaged is None:
             address = keys.kept_address(self._places.source_onion)
@@ -139,27 +147,35 @@ class IntakeHost:
 
     def _keep_onions(self, ready: Ready) -> None:
         with self._guard():
-            Keeper(
+            keeper = Keeper(
                 self._places,
                 self._packaged,
                 self._say,
                 hostile_circuits=self._circuits.reader(),
                 published=ready,
                 tor_restarted=lambda: os.kill(os.getppid(), signal.SIGUSR1),
+                couriers_examined=lambda: os.kill(os.getppid(), signal.SIGUSR2),
                 was_up=self._kept["onions"].was_ready,
-            ).run()
+            )
+            try:
+                keeper.run()
+            except MismatchError as error:
+                fail(f"{error}\nNobody is served until that is mended", _MISMATCHED)
 
     def _check_source(self) -> None:
         check_socket(self._places.source_socket)
         require_proxy_line(self._places.source_socket, self._source_address)
 
     def _match_courier(self) -> None:
-        """The couriers' server runs while a courier is enrolled, and no longer."""
+        """The couriers' server runs while a courier is enrolled and nothing is wrong with their onion, and no longer."""
         name = "courier server"
         try:
             is_wanted = bool(enrolled(self._places.authorized_clients))
         except OnionFolderError:
             is_wanted = False  # the keeper says why
+        # What is wrong with files of ours was seen just now: a note of it may be older than what mended it.
+        if self._packaged is not None and noted_fault(self._places) is not None:
+            is_wanted = False
         if is_wanted and name not in self._kept:
             self._start(name, self._serve_courier)
             self._await(name)
@@ -190,6 +206,8 @@ class IntakeHost:
             raise StoppedError
         if number == signal.SIGHUP:
             self._is_reload_due = True
+        if number == signal.SIGUSR2:
+            self._is_match_due = True
         if number == signal.SIGUSR1:
             # Another tor numbers its circuits from 1 again: nothing that was held against a number holds any longer. gunicorn
             # lets its workers finish, and starts new ones.
@@ -197,9 +215,12 @@ class IntakeHost:
 
     def _take_reload(self) -> None:
         """Couriers may have come or gone. Only between waits: a part that is awaited must not be taken away meanwhile."""
-        if self._is_reload_due:
-            self._is_reload_due = False
+        is_reload_due, is_match_due = self._is_reload_due, self._is_match_due
+        self._is_reload_due = self._is_match_due = False
+        # A packaged tor's onion may be open to everybody: nobody is served there before the keeper has looked at it.
+        if is_match_due or (is_reload_due and self._packaged is None):
             self._match_courier()
+        if is_reload_due:
             self._kept["onions"].child.signal(signal.SIGHUP)
 
     def _mind(self) -> None:
@@ -217,6 +238,8 @@ class IntakeHost:
         if name == "tor" and not (onions and onions.was_ready):
             complaint = own_tor.complaint(self._places)
             raise ServerError(f"tor ended at its start: {complaint or own_tor.log_file(self._places)}")
+        if name == "onions" and kept.child.code == _MISMATCHED:
+            sys.exit(1)  # it has said why; what is not safe is not tried again
         if name != "tor" and not kept.was_ready:
             if kept.child.code != 1:
                 raise ServerError(f"the {name} could not start (exit code {kept.child.code})")
@@ -257,7 +280,8 @@ class IntakeHost:
             self._kept[name].child.signal(signal.SIGTERM)
         for name in order:
             self._kept[name].child.end(_END_SECONDS)
-        for path in (self._places.host_pid, self._places.source_socket, self._places.courier_socket):
+        places = self._places
+        for path in (places.host_pid, places.source_socket, places.courier_socket, places.couriers_fault):
             path.unlink(missing_ok=True)
 
 
@@ -283,7 +307,9 @@ def _when_closed_to_others(path: Path, ready: Ready) -> Ready:
 
 def _examine(places: OnionPlaces, packaged: Packaged) -> str:
     with closing(connect(packaged.control)) as controller:
-        return examine_packaged(Publisher(controller, _unheard), places, packaged, _unheard)["source"]
+        examined = examine_packaged(Publisher(controller, _unheard), places, packaged, _unheard)
+    note_fault(places, examined.couriers_fault)
+    return examined.addresses["source"]
 
 
 def _unheard(_sentence: str) -> None:

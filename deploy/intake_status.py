@@ -7,6 +7,7 @@ from typing import Final
 from crypto.epoch import LAST_KEY_DAYS, EpochChoice, Standing
 from deploy.advice_command import AdviceReport
 from deploy.command import count, fingerprint
+from deploy.onion.couriers import noted_fault
 from deploy.onion.keys import known_address, read_address
 from deploy.onion.places import OnionPlaces
 from deploy.onion_card_commands import lasting
@@ -24,6 +25,8 @@ def lines(place: IntakePlace) -> Iterator[str]:
     yield f"Onion address: {_onion(place)}"
     for name, address in _addresses(place.state).items():
         yield f"The {name} onion: http://{address}"
+    if (fault := noted_fault(OnionPlaces.of(place.state))) is not None:
+        yield f"Couriers: KEPT OUT. {fault}"
     yield f"Intake: {'open' if now.is_open else 'CLOSED'}"
     yield f"Intake keys: {_standing(now.keys)}"
     yield f"Waiting for collect: {count(now.waiting_objects, 'sealed object')}, {now.waiting_bytes / _MIB:.1f} MiB"

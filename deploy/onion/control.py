@@ -16,6 +16,7 @@ from deploy.onion.errors import ControlRefusedError, OnionError, TorFailedError,
 
 Say = Callable[[str], object]
 
+BRIDGES: Final = "give bridge lines with --torrc-lines"
 OLDEST: Final = "0.4.8.1"  # proof of work for onions
 _PATIENCE: Final = 10  # seconds for a first answer
 _STUCK: Final = 120  # seconds without progress after which a hint is given
@@ -58,8 +59,8 @@ def require_version(version: Version) -> None:
         )
 
 
-def await_bootstrap(controller: Controller, say: Say, patience: float = math.inf) -> None:
-    """Until tor is part of the network; tells its progress and its trouble in its own words.
+def await_bootstrap(controller: Controller, say: Say, patience: float = math.inf, bridges: str = BRIDGES) -> None:
+    """Until tor is part of the network; tells its progress and its trouble in its own words, and how to give it bridges.
 
     TorFailedError when tor ends meanwhile, or makes no progress for so many seconds.
     """
@@ -78,10 +79,7 @@ def await_bootstrap(controller: Controller, say: Say, patience: float = math.inf
             say(f"tor has trouble: {_TROUBLE.get(trouble, trouble)}")
         if percent == "100":
             return
-        hint = (
-            f"tor is still at {percent} %: check this machine's network and clock. Where Tor is blocked, give bridge lines "
-            "with --torrc-lines"
-        )
+        hint = f"tor is still at {percent} %: check this machine's network and clock. Where Tor is blocked, {bridges}"
         if now - since > patience:
             raise TorFailedError(hint)
         if now - hinted > _STUCK:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from deploy.onion.errors import OnionFolderError
-from deploy.onion.places import check_private
+from deploy.onion.places import OnionPlaces, check_private
+from store.files import write_whole
 
 _KIND: Final = "descriptor:x25519:"
 _LINE: Final = re.compile(_KIND + r"([A-Z2-7]{52})\n?")
@@ -51,6 +52,22 @@ def enrolled(authorized_clients: Path) -> dict[str, str]:
             )
         found[path.stem] = line[1]
     return found
+
+
+def note_fault(places: OnionPlaces, fault: str | None) -> None:
+    """Write down why couriers are kept out, for the host's supervisor and `luwte-intake status`; None: they are not."""
+    if fault is None:
+        places.couriers_fault.unlink(missing_ok=True)
+    else:
+        write_whole(places.couriers_fault, [fault.encode()])
+
+
+def noted_fault(places: OnionPlaces) -> str | None:
+    """Why a running host keeps couriers out; None when it does not."""
+    try:
+        return places.couriers_fault.read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return None
 
 
 def key_line(key: str) -> bytes:

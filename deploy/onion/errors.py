@@ -28,6 +28,10 @@ class MismatchError(OnionError):
         super().__init__("\n".join(reasons))
 
 
+class TorrcLinesError(OnionError):
+    """A file with further torrc lines has one that is not allowed, or is none; the message names the line."""
+
+
 class OnionFolderError(OnionError):
     """An onion's folder, key or enrolled courier is damaged, or open to others: for the operator. Nothing was changed."""
 

@@ -14,8 +14,8 @@ import stem
 from stem.control import Controller
 
 from deploy.onion import description, keys
-from deploy.onion.control import Say, await_bootstrap, connect, watch_clock
-from deploy.onion.couriers import enrolled, require_open
+from deploy.onion.control import BRIDGES, Say, await_bootstrap, connect, watch_clock
+from deploy.onion.couriers import enrolled, note_fault, require_open
 from deploy.onion.description import Onion
 from deploy.onion.errors import MismatchError, OnionFolderError, TorFailedError, TorMissingError
 from deploy.onion.hostile import CircuitReaping
@@ -24,6 +24,7 @@ from deploy.onion.places import OnionPlaces
 from deploy.onion.publish import Publisher
 from deploy.onion.settings import Packaged
 
+_BRIDGES_OF_PACKAGED: Final = "put bridge lines into the torrc of that tor, and reload it"
 _START_SECONDS: Final = 60  # for our own tor to open its control socket
 _AGAIN_SECONDS: Final = 2
 _LOOK_SECONDS: Final = 0.5
@@ -34,7 +35,8 @@ _REST_SECONDS: Final = 60  # for the other directories, once one has a new descr
 @dataclass
 class Keeper:
     """`run` returns never. `hostile_circuits`: the reading end of a pipe that names circuits to close (deploy.circuits).
-    `published` and `tor_restarted` are called when that has happened. `was_up`: an earlier one had published; a tor that is
+    `published` and `tor_restarted` are called when that has happened, `couriers_examined` when it was found and noted whether
+    couriers must be kept out. `was_up`: an earlier one had published; a tor that is
     away is waited for, and may be another than that one's."""
 
     places: OnionPlaces
@@ -43,14 +45,15 @@ class Keeper:
     hostile_circuits: int | None = None
     published: Callable[[], None] = lambda: None
     tor_restarted: Callable[[], None] = lambda: None
+    couriers_examined: Callable[[], None] = lambda: None
     was_up: bool = False
     _reload: bool = False
     _told: str = ""
     _clients: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Until killed. Errors of the first minute that the operator must mend are raised; later ones are told, and tried
-        again: OnionError."""
+        """Until killed. Errors of the first minute that the operator must mend are raised, OnionError; later ones are told, and
+        tried again. MismatchError at any time: sources must not be served as this tor is now."""
         signal.signal(signal.SIGHUP, lambda *_: self._note_reload())
         end = time.monotonic() + _START_SECONDS
         while True:
@@ -77,13 +80,10 @@ class Keeper:
         if self.hostile_circuits is not None:
             CircuitReaping(controller, self.hostile_circuits).start()
         watch_clock(controller, self.say)
-        await_bootstrap(controller, self.say)
+        await_bootstrap(controller, self.say, bridges=_BRIDGES_OF_PACKAGED if self.packaged else BRIDGES)
         publisher = Publisher(controller, self.say)
         self._reload = False
-        if self.packaged:
-            addresses = examine_packaged(publisher, self.places, self.packaged, self.say)
-        else:
-            addresses = self._put_own(publisher)
+        addresses = self._examine(publisher, self.packaged) if self.packaged else self._put_own(publisher)
         publisher.expect(addresses)
         if not (self.packaged and all(map(publisher.is_known_to_tor, addresses.values()))):
             self._await(publisher)
@@ -129,16 +129,19 @@ class Keeper:
 
     def _enrolled(self) -> dict[str, str]:
         try:
-            return enrolled(self.places.authorized_clients)
+            found = enrolled(self.places.authorized_clients)
         except OnionFolderError as error:
             self.say(str(error))
+            note_fault(self.places, str(error))
             return {}
+        note_fault(self.places, None)
+        return found
 
     def _take_couriers(self, controller: Controller, publisher: Publisher) -> None:
         """The enrolled couriers may have changed. Who was removed is out at once: the old introduction points are given up,
         so that a descriptor which somebody kept leads nowhere, and circuits that stand are closed."""
         if self.packaged:
-            self._reload_packaged(controller, publisher)
+            self._reload_packaged(controller, publisher, self.packaged)
             return
         before, self._clients = self._clients, self._enrolled()
         address = keys.kept_address(self.places.courier_onion)
@@ -163,17 +166,27 @@ class Keeper:
         else:
             self.say("No courier is enrolled: their onion is withdrawn")
 
-    def _reload_packaged(self, controller: Controller, publisher: Publisher) -> None:
-        assert self.packaged is not None
+    def _examine(self, publisher: Publisher, packaged: Packaged) -> dict[str, str]:
+        examined = examine_packaged(publisher, self.places, packaged, self.say)
+        now, served = examined.addresses["source"], keys.read_address(self.places.source_address)
+        if now != served:
+            raise MismatchError(
+                f"the source onion of this tor is {now}, and {served} is served: put the key of that onion back, or start the "
+                "host again to serve the new address"
+            )
+        # Before their server ends, which lets what runs come to its end: who was removed gets no answer any more.
+        publisher.close_circuits(keys.kept_address(self.places.courier_onion))
+        if (fault := examined.couriers_fault) is not None:
+            self.say(f"{fault}\nUntil that is mended no courier is let in. Sources are not touched by it")
+        note_fault(self.places, fault)
+        self.couriers_examined()
+        return examined.addresses
+
+    def _reload_packaged(self, controller: Controller, publisher: Publisher, packaged: Packaged) -> None:
         try:
             controller.signal(stem.Signal.RELOAD)
-            addresses = examine_packaged(publisher, self.places, self.packaged, self.say)
         except stem.ControllerError as error:
             raise TorFailedError(f"tor does not reload: {error}") from error
-        except (MismatchError, OnionFolderError) as error:
-            self.say(f"{error}")
-            return
-        if "courier" in addresses:
-            publisher.close_circuits(addresses["courier"])
+        addresses = self._examine(publisher, packaged)
         publisher.expect(addresses)
         self.say("tor has read its torrc again")

@@ -1,44 +1,16 @@
 """A tor of our own: its torrc, and the step that becomes it. It has no SOCKS port and no other work than the onions."""
 
 import os
-import shutil
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
-from deploy.onion.errors import MismatchError, TorMissingError
+from deploy.onion.errors import TorMissingError
 from deploy.onion.places import OnionPlaces
+from deploy.tor_program import find_program
 from store.files import write_whole
 
-_OURS: Final = (
-    "hiddenservice",
-    "socks",
-    "control",
-    "cookieauth",
-    "hashedcontrol",
-    "data",
-    "log",
-    "safelogging",
-    "heartbeat",
-    "user",
-    "runasdaemon",
-    "pidfile",
-    "orport",
-    "__",
-    "%include",
-)
 
-
-def read_lines(path: Path) -> str:
-    """Further torrc lines from a file. MismatchError when one would undo what Luwte sets; OSError when it cannot be read."""
-    text = path.read_text("utf-8", "replace")
-    for line in text.splitlines():
-        words = line.split(None, 1)
-        if words and words[0].lstrip("+/").lower().startswith(_OURS):
-            raise MismatchError(f"{path} sets {words[0]}, which Luwte sets by itself: remove that line")
-    return text
-
-
-def write_torrc(places: OnionPlaces, more_lines: str) -> Path:
+def write_torrc(places: OnionPlaces, more_lines: Iterable[str]) -> Path:
     """Write the torrc. Onions are not in it: they are set by the control socket, after they were checked."""
     path = places.tor / "torrc"
     lines = [
@@ -54,19 +26,18 @@ def write_torrc(places: OnionPlaces, more_lines: str) -> Path:
         "HeartbeatPeriod 0",  # it would note how many visitors came in the last hours
         "__ReloadTorrcOnSIGHUP 0",  # a torrc without onions must not take the place of what was set
     ]
-    write_whole(path, ["\n".join([*lines, more_lines, ""]).encode()])
+    write_whole(path, ["\n".join([*lines, *more_lines, ""]).encode()])
     return path
 
 
 def program() -> str:
     """The path of tor. TorMissingError when none is installed."""
-    found = shutil.which("tor", path=os.environ.get("PATH", os.defpath) + ":/usr/bin:/usr/sbin")
-    if found is None:
+    if (found := find_program()) is None:
         raise TorMissingError("tor is not installed: sudo apt-get install tor")
     return found
 
 
-def run(places: OnionPlaces, more_lines: str) -> None:
+def run(places: OnionPlaces, more_lines: Iterable[str]) -> None:
     """Become tor. Only for a process of its own."""
     # An old socket would be taken for that of the tor that starts.
     places.control_socket.unlink(missing_ok=True)

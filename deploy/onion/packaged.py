@@ -1,36 +1,58 @@
-"""Onions that stand in the torrc of a packaged tor: checked against the description, never changed."""
+"""Onions that stand in the torrc of a packaged tor: checked against the description, never changed.
 
+A fault of the source onion, or of that whole tor, is refused: sources would come by a way that does not protect them. A fault
+of the couriers' onion keeps only couriers out: an operator who forgot a line for a courier must not cut sources off.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.onion import description, keys
 from deploy.onion.control import Say
 from deploy.onion.couriers import enrolled, key_line
-from deploy.onion.errors import MismatchError, OnionError
+from deploy.onion.description import Options
+from deploy.onion.errors import MismatchError, OnionError, OnionFolderError
 from deploy.onion.places import OnionPlaces
 from deploy.onion.publish import Publisher
 from deploy.onion.settings import Packaged
 
 
-def examine_packaged(publisher: Publisher, places: OnionPlaces, packaged: Packaged, say: Say) -> dict[str, str]:
-    """Check the onions of a packaged tor and return their addresses by name. MismatchError, OnionFolderError."""
+@dataclass(frozen=True)
+class Examined:
+    """The addresses of the onions that may be served, by name, and why couriers must be kept out, if they must."""
+
+    addresses: dict[str, str]
+    couriers_fault: str | None = None
+
+
+def examine_packaged(publisher: Publisher, places: OnionPlaces, packaged: Packaged, say: Say) -> Examined:
+    """Check the onions of a packaged tor. MismatchError, OnionError: sources must not be served."""
     told, modes = publisher.told()
+    folders, warnings = description.check([description.source_onion(places)], told, modes)
+    for warning in warnings:
+        say(warning)
+    found = {"source": _source_address(folders["source"], packaged.source_address)}
+    try:
+        return Examined(found | _courier(told, places, say))
+    except (MismatchError, OnionFolderError) as error:
+        return Examined(found, str(error))
+
+
+def _courier(told: Options, places: OnionPlaces, say: Say) -> dict[str, str]:
     courier = description.courier_onion(places)
-    onions = [description.source_onion(places)]
     if enrolled(places.authorized_clients):
-        onions.append(courier)
-    elif any(str(courier.socket) in value for _, value in told):
+        folders, warnings = description.check([courier], told, {})
+        for warning in warnings:
+            say(warning)
+        address = _courier_address(folders["courier"], places)
+        _check_clients(folders["courier"], places, say)
+        return {"courier": address}
+    if any(str(courier.socket) in value for _, value in told):
         raise MismatchError(
             "no courier is enrolled, and this tor has an onion for couriers, which may be open to everybody: remove its lines "
             "from torrc, or enrol a courier first (luwte-intake courier add)"
         )
-    folders, warnings = description.check(onions, told, modes)
-    for warning in warnings:
-        say(warning)
-    found = {"source": _source_address(folders["source"], packaged.source_address)}
-    if "courier" in folders:
-        found["courier"] = _courier_address(folders["courier"], places)
-        _check_clients(folders["courier"], places, say)
-    return found
+    return {}
 
 
 def _source_address(folder: Path, given: str | None) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from deploy.onion.errors import MismatchError, OnionFolderError
+from deploy.socket_paths import fits
 from store.intake.onion_cards import WRITTEN
 from store.intake.place import memory_path
 
-_SOCKET_PATH_BYTES: Final = 107  # sockaddr_un (unix(7)) has room for 108 with the zero at the end
 _LONGEST_NAME: Final = "courier.sock"
 _SOCKET_MODE: Final = 0o660
 
@@ -35,6 +35,11 @@ class OnionPlaces:
     @property
     def host_pid(self) -> Path:
         return self.run / "host.pid"
+
+    @property
+    def couriers_fault(self) -> Path:
+        """While a host runs: why it keeps couriers out. Not there when it does not."""
+        return self.run / "couriers-fault"
 
     @property
     def source_socket(self) -> Path:
@@ -124,6 +129,6 @@ def check_socket(path: Path) -> None:
 
 
 def _short_enough(folder: Path, state: Path) -> Path:
-    if len(os.fsencode(folder / _LONGEST_NAME)) <= _SOCKET_PATH_BYTES or not state.exists():
+    if fits(folder / _LONGEST_NAME) or not state.exists():
         return folder
     return Path("/dev/shm") / f"{memory_path(state).name}-run"  # noqa: S108 - a private folder of its own is made there

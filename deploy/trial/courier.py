@@ -56,8 +56,8 @@ class ThroughTor:
         return self._command("deliver", bundle)
 
     def _command(self, name: str, *arguments: str | Path) -> str:
-        lines = ("--torrc-lines", self.folder.torrc_lines)
-        return command("luwte-courier", name, "--state", self.folder.courier, *lines, *arguments)
+        network = self.folder.network_options
+        return command("luwte-courier", name, "--state", self.folder.courier, *network, *arguments)
 
 
 def enrol(folder: TrialFolder, onion: str, name: str) -> None:

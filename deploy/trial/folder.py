@@ -9,6 +9,7 @@ from typing import Any
 
 from deploy.onion.places import OnionPlaces
 from deploy.trial.errors import RefusedError
+from deploy.user_folders import data_folder
 from store.files import write_whole
 from store.intake.place import memory_path
 
@@ -54,9 +55,14 @@ class TrialFolder:
         return self.root / "courier"
 
     @property
-    def torrc_lines(self) -> Path:
-        """What makes a tor one of the trial's network; empty for the public one."""
-        return self.root / "torrc-lines"
+    def private_network(self) -> Path:
+        """What makes a tor one of the trial's own network; not there for the public one."""
+        return self.root / "private-network"
+
+    @property
+    def network_options(self) -> tuple[str | Path, ...]:
+        """For a command that starts a tor."""
+        return ("--private-network", self.private_network) if self.private_network.exists() else ()
 
     @property
     def tors(self) -> Path:
@@ -107,7 +113,7 @@ class TrialFolder:
         self.ready.unlink(missing_ok=True)
         for path in (*self._memory, self.desk, self.intake, self.courier, self.tors, self.stick, self.saved):
             shutil.rmtree(path, ignore_errors=True)
-        for path in (self.passphrase, self.link, self.facts, self.torrc_lines):
+        for path in (self.passphrase, self.link, self.facts, self.private_network):
             path.unlink(missing_ok=True)
 
     @property
@@ -119,6 +125,5 @@ class TrialFolder:
 
 
 def default_root() -> Path:
-    """A folder of its own in the user's data folder (XDG Base Directory Specification)."""
-    data = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(data) if data.startswith("/") else Path.home() / ".local" / "share") / "luwte-try"
+    """Where a trial is when no folder was named."""
+    return data_folder("luwte-try")

@@ -1,12 +1,13 @@
-"""One tor of a private network: its folder, its torrc, its life."""
+"""One tor of a trial, of a private network or of the public one: its folder, its torrc, its life."""
 
 import re
-import shutil
 import subprocess
 import time
 from pathlib import Path
 from typing import Final
 
+from deploy.socket_paths import fits
+from deploy.tor_program import find_program
 from deploy.trial import processes
 from deploy.trial.errors import TorError, TorMissingError
 
@@ -21,9 +22,7 @@ DisableDebuggerAttachment 0
 _CONTROL: Final = "control"
 # Any program of this machine can use the port: it leads to onions, and nowhere else in the network.
 _ONIONS_ONLY: Final = "127.0.0.1:{port} ExtendedErrors OnionTrafficOnly"
-_LONGEST_SOCKET_PATH: Final = 107  # bytes: sun_path of unix(7), without the zero at its end
 _LAST_LINES: Final = 10
-_SYSTEM_PATH: Final = "/usr/sbin:/usr/bin"  # where the package puts its programs; a user's PATH may lack the first
 
 
 class TorProcess:
@@ -35,7 +34,7 @@ class TorProcess:
     def __init__(self, folder: Path, torrc: str) -> None:
         self.folder, self.name = folder, folder.name
         self.control = folder / _CONTROL
-        if not _is_short(self.control):
+        if not fits(self.control):
             raise TorError(f"{self.control} is too long for a socket: choose a folder with a shorter path")
         if not _is_plain(folder):
             raise TorError(f"{folder}: tor's configuration cannot name this folder: choose one without blanks")
@@ -108,19 +107,14 @@ class TorClient(TorProcess):
 
 def socket_fits(folder: Path) -> bool:
     """Whether a tor can have this folder."""
-    return _is_short(folder / _CONTROL) and _is_plain(folder)
+    return fits(folder / _CONTROL) and _is_plain(folder)
 
 
 def tool(name: str) -> str:
     """The path of a program of Debian's package `tor`; TorMissingError when it is not there."""
-    found = shutil.which(name) or shutil.which(name, path=_SYSTEM_PATH)
-    if found is None:
+    if (found := find_program(name)) is None:
         raise TorMissingError(f"{name} is not installed: install Debian's package 'tor' (sudo apt-get install tor)")
     return found
-
-
-def _is_short(path: Path) -> bool:
-    return len(bytes(path)) <= _LONGEST_SOCKET_PATH
 
 
 def _is_plain(path: Path) -> bool:

@@ -124,13 +124,13 @@ class Onion:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             tors = stack.enter_context(_tor_folder(self._folder))
-            lines: tuple[str, ...] = ()
+            text = ""
+            self._folder.private_network.unlink(missing_ok=True)
             if self._network is Network.PRIVATE:
                 self._say("Starting a private Tor network on this machine (most of a minute) ...")
                 self._started = stack.enter_context(TorNetwork(tors / "net"))
-                lines = self._started.torrc_lines
-            text = "".join(f"{line}\n" for line in lines)
-            write_whole(self._folder.torrc_lines, [text.encode()])
+                text = "".join(f"{line}\n" for line in self._started.torrc_lines)
+                write_whole(self._folder.private_network, [text.encode()])
             places = OnionPlaces.of(self._folder.intake)
             places.prepare()
             self._url = f"http://{keys.kept_address(places.source_onion)}"
@@ -147,7 +147,7 @@ class Onion:
 
     @property
     def serve_options(self) -> Sequence[str | Path]:
-        return ("--torrc-lines", self._folder.torrc_lines)
+        return self._folder.network_options
 
     def await_source(self, check: Check) -> None:
         end = time.monotonic() + _ONION_SECONDS

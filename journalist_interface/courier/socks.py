@@ -5,6 +5,7 @@ Codes F0 to F7 are tor's own, sent by a SocksPort with ExtendedErrors (Tor propo
 
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -51,13 +52,26 @@ class _UnixPort(Proxy):
 
 
 class SocksRoute:
-    """Makes connections to one onion service. `port` is a path of a UNIX socket, or a host and a number."""
+    """Makes connections to one onion service. `port` is a path of a UNIX socket, or a host and a number.
 
-    def __init__(self, onion: str, port: Path | tuple[str, int]) -> None:
-        self._onion, self._port = onion, port
+    `forget` is called after one that could not be made, before the next: what tor remembers of the onion may be of a host
+    that was started again since.
+    """
+
+    def __init__(self, onion: str, port: Path | tuple[str, int], forget: Callable[[], None] = lambda: None) -> None:
+        self._onion, self._port, self._forget = onion, port, forget
+        self._has_failed = False
 
     def __call__(self) -> socket.socket:
         """A connected socket. InterruptedTransferError, NotAdmittedError or MisbehavedError."""
+        if self._has_failed:
+            self._forget()
+        self._has_failed = True
+        connection = self._connection()
+        self._has_failed = False
+        return connection
+
+    def _connection(self) -> socket.socket:
         if isinstance(self._port, Path):
             proxy = Proxy(ProxyType.SOCKS5, "localhost", 1, rdns=True, forward=_UnixPort(self._port))
         else:

@@ -133,7 +133,7 @@ def test_a_key_that_others_may_read_or_that_is_damaged_is_not_used(tmp_path: Pat
 def test_without_tor_its_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from deploy import courier_tor
 
-    monkeypatch.setattr(courier_tor.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(courier_tor, "find_program", lambda: None)
     with (
         pytest.raises(courier_tor.CourierTorError, match="sudo apt install tor"),
         courier_tor.courier_tor(*[tmp_path] * 2),
@@ -144,10 +144,43 @@ def test_without_tor_its_package_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_tor_that_will_not_start_says_why_and_leaves_nothing_running(tmp_path: Path) -> None:
     CourierKey.generate(ONION).save(tmp_path / "laptop")
     lines = tmp_path / "lines"
-    lines.write_text("NoSuchOption 1\n")
+    lines.write_text("Bridge nonsense\n")
     said = fails("collect", "--state", tmp_path / "laptop", "--torrc-lines", lines, "--to", tmp_path)
     assert "Tor ended at once" in said
-    assert "NoSuchOption" in said
+    assert "Bridge" in said
+
+
+def test_a_folder_for_temporary_files_with_a_long_path_is_no_trouble(tmp_path: Path) -> None:
+    CourierKey.generate(ONION).save(tmp_path / "laptop")
+    lines, long = tmp_path / "lines", tmp_path / ("x" * 100)
+    lines.write_text("UseBridges 1\nBridge 127.0.0.1:1\n")
+    long.mkdir()
+    command = ["collect", "--state", tmp_path / "laptop", "--torrc-lines", lines, "--to", tmp_path]
+    with subprocess.Popen(
+        [BIN / "luwte-courier", *command], stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(long)}
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+
+    assert said.startswith("tor: "), "it runs, and can be asked how far it is"
+
+
+def test_a_line_that_is_not_allowed_is_named_and_no_tor_is_started(tmp_path: Path) -> None:
+    CourierKey.generate(ONION).save(tmp_path / "laptop")
+    lines = tmp_path / "lines"
+    lines.write_text("UseBridges 1\nControlPort 9051\n")
+    assert "line 2: 'ControlPort' may not be set here" in fails(
+        "collect", "--state", tmp_path / "laptop", "--torrc-lines", lines, "--to", tmp_path
+    )
+    assert not (tmp_path / "laptop" / "tor").exists()
+
+
+def test_lines_for_a_tor_that_is_not_started_are_not_passed_over(tmp_path: Path) -> None:
+    CourierKey.generate(ONION).save(tmp_path)
+    (tmp_path / "lines").write_text("UseBridges 1\n")
+    options = ("--socks", "127.0.0.1:1", "--torrc-lines", tmp_path / "lines")
+    assert "has no meaning with --socks" in fails("deliver", "x", "--state", tmp_path, *options, code=2)
 
 
 @pytest.mark.parametrize("address", ["9050", "localhost", "127.0.0.1:x", "127.0.0.1:0", "127.0.0.1:70000", ":9050"])

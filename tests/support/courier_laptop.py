@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.support.processes import family
 from tests.support.served_host import BIN, await_gone, command_line
+from tests.support.torrc_options import torrc_options
 from tests.support.waiting import runs, wait_until
 
 ENOUGH_SECONDS = 400
@@ -69,13 +70,13 @@ class Laptop:
 
     def __init__(self, folder: Path, torrc_lines: Iterable[str], **environment: str) -> None:
         self.folder, self.state, self.stick = folder, folder / "laptop", folder / "stick"
-        self._lines, self._environment = folder / "torrc-lines", environment
+        self._environment = environment
         self.stick.mkdir(parents=True)
-        self._lines.write_text("".join(f"{line}\n" for line in torrc_lines))
+        self._options = torrc_options(folder, "laptop", torrc_lines)
 
     def command(self, name: str, *arguments: str | Path) -> list[str]:
-        lines = [] if name == "pair" or "--socks" in arguments else ["--torrc-lines", self._lines]
-        return list(map(str, [BIN / "luwte-courier", name, "--state", self.state, *lines, *arguments]))
+        options = [] if name == "pair" or "--socks" in arguments else self._options
+        return list(map(str, [BIN / "luwte-courier", name, "--state", self.state, *options, *arguments]))
 
     @contextmanager
     def running(self, name: str, *arguments: str | Path) -> Iterator[Running]:

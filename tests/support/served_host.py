@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.support.processes import family
+from tests.support.torrc_options import torrc_options
 from tests.support.waiting import runs, wait_until
 
 BIN = Path(sys.executable).parent
@@ -23,10 +24,8 @@ class ServedHost:
     ) -> None:
         self.state = state
         self._output = state.parent / f"{state.name}-output"
-        lines = state.parent / f"{state.name}-torrc-lines"
-        lines.write_text("".join(f"{line}\n" for line in torrc_lines))
         command = program or (BIN / "luwte-intake", "serve", "--state", state)
-        self._command = [*map(str, (*before, *command)), *(["--torrc-lines", str(lines)] if torrc_lines else [])]
+        self._command = [*map(str, (*before, *command)), *torrc_options(state.parent, state.name, torrc_lines)]
 
     def __enter__(self) -> Self:
         self.start()

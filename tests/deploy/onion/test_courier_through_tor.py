@@ -51,8 +51,7 @@ def anna(network, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bert(network, tmp_path_factory):
-    """Tor tells sooner that a host does not answer: by itself after two minutes."""
-    return Laptop(tmp_path_factory.mktemp("bert"), (*network.torrc_lines, "SocksTimeout 20"))
+    return Laptop(tmp_path_factory.mktemp("bert"), network.torrc_lines)
 
 
 def operator(served, *arguments):

@@ -10,7 +10,6 @@ from deploy.intake_config import ConfigurationError, load_configuration
 from deploy.onion import keys
 from deploy.onion.couriers import enrolled, require_open
 from deploy.onion.errors import MismatchError, OnionFolderError
-from deploy.onion.own_tor import read_lines, write_torrc
 from deploy.onion.places import OnionPlaces, check_private, check_socket
 from deploy.proxy_probe import require_proxy_line
 from store.intake.place import memory_path
@@ -215,25 +214,6 @@ def test_a_server_that_refuses_the_proxy_line_is_found_out(tmp_path):
             with pytest.raises(MismatchError, match="does not take the line"):
                 require_proxy_line(tmp_path / "s", ADDRESS)
             answered.result(10)
-
-
-@pytest.mark.parametrize(
-    "line", ["SocksPort 9050", "HiddenServiceDir /x", "controlport 9051", "%include /x", "RunAsDaemon 1", "+Log debug stdout",
-             "SafeLogging 0", "__OwningControllerProcess 1", "User x", "DataDirectory /x", "  ORPort 9001"],
-)  # fmt: skip
-def test_further_torrc_lines_cannot_undo_what_luwte_sets(tmp_path, line):
-    (tmp_path / "lines").write_text(f"# a comment\nBridge 192.0.2.1:443\n{line}\n")
-
-    with pytest.raises(MismatchError, match="remove that line"):
-        read_lines(tmp_path / "lines")
-
-
-def test_bridges_are_taken_into_the_torrc(tmp_path):
-    (tmp_path / "lines").write_text("UseBridges 1\nBridge 192.0.2.1:443\n")
-    places = OnionPlaces.of(tmp_path)
-    places.prepare()
-
-    assert "\nBridge 192.0.2.1:443\n" in write_torrc(places, read_lines(tmp_path / "lines")).read_text()
 
 
 @pytest.mark.parametrize(

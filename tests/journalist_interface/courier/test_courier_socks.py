@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from journalist_interface.courier.client import Client, Patience
-from journalist_interface.courier.errors import CourierError, MisbehavedError, NotAdmittedError, UnreachableError
+from journalist_interface.courier.errors import (
+    CourierError,
+    InterruptedTransferError,
+    MisbehavedError,
+    NotAdmittedError,
+    UnreachableError,
+)
 from journalist_interface.courier.socks import SocksRoute
 
 HASTY = Patience(silence=1, pauses=(0.0, 0.0))
@@ -18,8 +24,9 @@ HASTY = Patience(silence=1, pauses=(0.0, 0.0))
 class Socks:
     """A SOCKS port that gives one code to whoever asks, and may be a UNIX socket."""
 
-    def __init__(self, code: int, path: Path | None) -> None:
-        self.path, self._code = path, code
+    def __init__(self, code: int, path: Path | None, after: int | None = None) -> None:
+        """`after`: the code from the second time on, when it is another."""
+        self.path, self._code, self._after = path, code, code if after is None else after
         self._listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         self._listener.bind(str(path) if path else ("127.0.0.1", 0))
         self._listener.listen()
@@ -44,6 +51,7 @@ class Socks:
                     connection.sendall(b"\x05\x00")
                     self.asked = connection.recv(1_000)
                     connection.sendall(bytes([5, self._code, 0, 1, 0, 0, 0, 0, 0, 0]))
+                    self._code = self._after
 
 
 CODES: dict[int, tuple[type[CourierError], str]] = {
@@ -81,3 +89,18 @@ def test_each_refusal_of_tor_is_a_sentence(stick: Path, tmp_path: Path, code: in
 def test_no_tor_at_all_is_said(stick: Path, port: Path | tuple[str, int]) -> None:
     with pytest.raises(UnreachableError, match="no Tor answers at"):
         Client("x.onion", SocksRoute("x.onion", port), HASTY).collect(stick)
+
+
+def test_tor_forgets_what_did_not_lead_there_before_it_is_asked_again_and_at_no_other_time() -> None:
+    told: list[str] = []
+    socks = Socks(0xF2, None, after=0)
+    route = SocksRoute("x.onion", socks.port, lambda: told.append("forget"))
+    try:
+        with pytest.raises(InterruptedTransferError):
+            route()
+        assert told == []
+        for _ in range(2):
+            route().close()
+        assert told == ["forget"]
+    finally:
+        socks.end()
