@@ -64,6 +64,11 @@ class SourceBrowser(Browser):
         check_page(page)
         return page
 
+    @property
+    def secret(self) -> str:
+        """What opens the session; the language stands after it in the cookie."""
+        return self.cookies["luwte"].partition(".")[0]
+
     def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Page:
         """A request that no page leads to."""
         return self._request(method, path, body, dict(headers or {}))
