@@ -34,7 +34,13 @@ class Language:
 LANGUAGES: Final = (
     ENGLISH := Language("en", "English", "en_GB"),
     Language("nl", "Nederlands", "nl"),
+    Language("fr", "Français", "fr"),
+    Language("tr", "Türkçe", "tr"),
+    Language("ru", "Русский", "ru"),
     Language("ar", "العربية", "ar"),
+    Language("fa", "فارسی", "fa"),
+    Language("zh-Hans", "简体中文", "zh_Hans"),
+    Language("zh-Hant", "繁體中文", "zh_Hant"),
 )
 TAGS: Final = tuple(language.tag for language in LANGUAGES)
 LONGEST_TAG: Final = max(map(len, TAGS))
