@@ -36,9 +36,13 @@ LANGUAGES: Final = (
     Language("nl", "Nederlands", "nl"),
     Language("fr", "Français", "fr"),
     Language("tr", "Türkçe", "tr"),
+    Language("kmr", "Kurdî (Kurmancî)", "ku", when_unreviewed=False),
     Language("ru", "Русский", "ru"),
     Language("ar", "العربية", "ar"),
     Language("fa", "فارسی", "fa"),
+    Language("ckb", "کوردی (سۆرانی)", "ckb", when_unreviewed=False),
+    Language("ug", "ئۇيغۇرچە", "ug", when_unreviewed=False),
+    Language("ti", "ትግርኛ", "ti", when_unreviewed=False),
     Language("zh-Hans", "简体中文", "zh_Hans"),
     Language("zh-Hant", "繁體中文", "zh_Hant"),
 )
