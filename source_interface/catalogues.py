@@ -19,9 +19,10 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
-from flask_babel import Domain, get_locale
+from flask_babel import Domain
 
 from source_interface.languages import ENGLISH, LANGUAGES, Language
+from source_interface.services import visit
 
 _REVIEWED: Final = re.compile(r"^# Reviewed by a native speaker: (?:no|(\d{4}-\d{2}))$", re.MULTILINE)
 
@@ -91,8 +92,7 @@ class _PageTexts(Domain):
     """Gives Flask-Babel the catalogue of the language that the current page is in."""
 
     def get_translations(self) -> NullTranslations:
-        locale = get_locale()
-        return next(one.translations for one in catalogues().values() if one.language.locale == locale)
+        return catalogues()[visit().language].translations
 
 
 def page_texts() -> Domain:
