@@ -54,8 +54,12 @@ class Visit:
 
     def finish(self, response: Response) -> None:
         tag = ENGLISH.tag if self._left else self.language
-        cookie = f"{self.cookie}.{tag.ljust(LONGEST_TAG, _FILL)}"
-        response.set_cookie(_COOKIE, cookie, httponly=True, samesite="Strict", path="/")
+        response.set_cookie(_COOKIE, cookie_value(self.cookie, tag), httponly=True, samesite="Strict", path="/")
+
+
+def cookie_value(secret: str, tag: str) -> str:
+    """What stands in the cookie: as long for every language."""
+    return f"{secret}.{tag.ljust(LONGEST_TAG, _FILL)}"
 
 
 def new_form_id() -> str:
