@@ -11,7 +11,7 @@ from markupsafe import escape
 from crypto.errors import CryptoError
 from crypto.sealed_object import Kind, ObjectReader
 from crypto.xwing import Identity
-from store import clock
+from source_interface.language import date_of
 from store.intake.blobs import MissingBlobError
 from store.intake.place import IntakePlace
 
@@ -76,12 +76,6 @@ def _parts(place: IntakePlace, mailbox_ref: bytes, identity: Identity, reply_id:
     pieces = [text[at : at + _PART_CHARACTERS] for at in range(0, len(text), _PART_CHARACTERS)] or [""]
     for number, piece in enumerate(pieces, 1):
         yield ReplyPart(reply_id.hex(), date_of(header.day), piece, number, len(pieces))
-
-
-def date_of(day: int) -> str:
-    """A day as people read it in English: `3 March 2026`."""
-    date = clock.date_of(day)
-    return f"{date.day} {date:%B %Y}"
 
 
 def safe_text(text: str) -> str:
