@@ -20,6 +20,7 @@ from deploy.quiet import QuietInput, QuietLogger
 from deploy.refusal import Refusal, refusal
 from source_interface import create_app
 from source_interface.budgets import CIRCUIT, Budgets, Policy
+from source_interface.receive import UPLOADS
 from store.files import exclusively
 from store.intake.place import IntakePlace
 
@@ -132,7 +133,7 @@ def serve(
     configuration = load_configuration(state)
     # Each worker counts in a copy of its own: this is before any is forked.
     budgets = None if circuits is None else Budgets(policy or Policy(), circuits)
-    entry = replace(entry or Entry(), circuits=circuits, budgets=budgets)
+    entry = replace(entry or Entry(), circuits=circuits, budgets=budgets, takes_long=UPLOADS.__eq__)
 
     def open_place() -> IntakePlace:
         return IntakePlace.open(state, settings=configuration.settings, database_url=configuration.database_url)

@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,7 +32,6 @@ from deploy.entrance import Admission, Circuits, LongRequests, Queue, Room
 from deploy.quiet import QuietResponse
 from deploy.refusal import Refusal, refusal
 from source_interface.budgets import Budgets
-from source_interface.receive import UPLOADS
 
 ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})  # a worker begins with these blocked
 _READ_BYTES: Final = 16 * 1024
@@ -45,7 +45,8 @@ _OTHER_FILES: Final = 1_000  # that this process may have open: uploads, the dat
 class Entry:
     """What a worker needs to know about who may come in. Without `circuits`, no tor stands before it.
 
-    What it refuses by itself is counted in `budgets`; the application counts the rest there.
+    What it refuses by itself is counted in `budgets`; the application counts the rest there. A long body is read only at an
+    address that `takes_long` accepts.
     """
 
     circuits: CircuitCloser | None = None
@@ -53,6 +54,7 @@ class Entry:
     deadlines: Deadlines = field(default_factory=Deadlines)
     room: Room = field(default_factory=Room)
     sizes: Sizes = field(default_factory=Sizes)
+    takes_long: Callable[[str], bool] = lambda _path: True
 
 
 @dataclass(eq=False)
@@ -219,7 +221,7 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
             if _is_all_there(request):
                 self.handle_request(request, connection)
                 return False
-            if not _is_upload(request):
+            if request.method != "POST" or not self._entry.takes_long(request.path):
                 # The application refuses it by its length. What still comes is thrown away as it is seen off, without a thread.
                 connection.sock.stop_listening()
                 self.handle_request(request, connection)
@@ -253,10 +255,6 @@ def _is_all_there(request: Any) -> bool:
     reader = request.body.reader
     held: int = request.unreader.buf.getbuffer().nbytes
     return isinstance(reader, LengthReader) and reader.length <= held
-
-
-def _is_upload(request: Any) -> bool:
-    return (request.method, request.path) == ("POST", UPLOADS)
 
 
 def _allow_files(wanted: int) -> int:

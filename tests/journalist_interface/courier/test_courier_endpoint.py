@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+import select
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -184,6 +185,19 @@ def test_a_body_that_is_cut_keeps_what_came(host: Host) -> None:
         while connection.recv(4096):
             pass
     assert parsed(host.ask("GET", f"/courier/v1/uploads/{name}"), UploadState.decode) == UploadState(700)
+
+
+def test_a_body_that_comes_slowly_comes_whole_by_one_request(host: Host) -> None:
+    data = secrets.token_bytes(1 << 20)
+    name = f"{hashlib.sha256(data).hexdigest()}-{len(data)}"
+    with host.connect() as connection:
+        head = f"POST /courier/v1/uploads/{name}/0 HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n"
+        connection.sendall(head.encode() + data[:1_000])
+        assert select.select([connection], [], [], 1)[0] == [], "it answered before the rest could come"
+        connection.sendall(data[1_000:])
+        while connection.recv(4096):
+            pass
+    assert host.inbox() == {name: len(data)}
 
 
 def test_uploads_are_bounded_and_the_shortest_goes_first(host: Host) -> None:
