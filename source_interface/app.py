@@ -9,7 +9,7 @@ from werkzeug.exceptions import BadRequest
 
 from crypto import wordlists
 from crypto.kdf import LUWTE_KDF_1, Profile
-from source_interface import advice_pages, answers, headers, landing, leaving, login, mailbox, wording
+from source_interface import advice_pages, answers, headers, landing, leaving, login, mailbox, responding, wording
 from source_interface.advice_library import FOLDER, AdviceLibrary
 from source_interface.budgets import CIRCUIT, Budgets, BusyError, CountedBody, NoBudget
 from source_interface.derivation import Derivation
@@ -39,7 +39,7 @@ def create_app(place: IntakePlace, budgets: Budgets | None = None, *, profile: P
         budgets,
     )
     style = _fill_templates(app)
-    for blueprint in (landing.pages, advice_pages.pages, login.pages, mailbox.pages, leaving.pages):
+    for blueprint in (landing.pages, advice_pages.pages, login.pages, mailbox.pages, responding.pages, leaving.pages):
         app.register_blueprint(blueprint)
     register(app)
     _surround_requests(app, headers.content_security_policy(style))

@@ -7,7 +7,7 @@ from source_interface.answers import no_session, stale_form
 from source_interface.mailbox_page import TYPED_BYTES, mailbox_page, returnable
 from source_interface.receive import UPLOADS, FieldPart, Part, receive
 from source_interface.services import budget, services, visit
-from source_interface.small_form import read_small_form
+from source_interface.small_form import read_small_form, reply_id
 from source_interface.submission import Outcome, Problem, Receiver
 from store.intake.sessions import Slot
 
@@ -51,7 +51,7 @@ def erase() -> str:
     if ref is None or what not in ("reply", "all", "mailbox"):
         return mailbox_page(slot)
     if what == "reply":
-        replies.erase(ref, _reply_id(form.get("reply", "")))
+        replies.erase(ref, reply_id(form.get("reply", "")))
         return mailbox_page(slot, erased="reply")
     if form.get("sure") != "yes":
         return render_template("erase.html", slot=slot, what=what)
@@ -84,10 +84,3 @@ def _remember(outcome: Outcome, slot: Slot) -> None:
                 session.receipts.pop(form_id, None)
         if Problem.BROKEN_OFF in outcome.problems:
             session.notes[slot.slot_id] = sentence
-
-
-def _reply_id(untrusted_hex: str) -> bytes:
-    try:
-        return bytes.fromhex(untrusted_hex[:32])
-    except ValueError:
-        return b""

@@ -50,10 +50,10 @@ def _beginning(outcome: Outcome | None) -> str:
     """As much of that message as fits the page."""
     if outcome is None or outcome.earlier or (outcome.receipt is not None and outcome.receipt.message):
         return ""
-    return _fitting(outcome.typed)
+    return fitting(outcome.typed)
 
 
-def _fitting(text: str) -> str:
+def fitting(text: str) -> str:
     """The longest beginning of which the escaped text has at most TYPED_BYTES."""
     text = text[:TYPED_BYTES]
     fits, over = 0, len(text) + 1
