@@ -106,7 +106,8 @@ class Response:
     """What a source says to the request with the object_id `request_id`, whose content has the SHA-256 `asked`.
 
     `choice` counts from 1. `remark` is the source's own words, untrusted, perhaps none. MalformedError for a remark that is
-    too long, a choice without a number or a number without a choice, and an unclear request without a word on why.
+    too long, a choice without a number or a number without a choice, an unclear request without a word on why, and a yes with
+    words: they could be a condition.
     """
 
     request_id: bytes
@@ -122,6 +123,8 @@ class Response:
             raise MalformedError(f"choices count from 1 to {MOST_CHOICES}")
         if len(self.remark) > LONGEST_REMARK:
             raise MalformedError(f"the remark has more than {LONGEST_REMARK:,} characters")
+        if self.say is Say.YES and self.remark:
+            raise MalformedError("a yes says nothing else")
         if self.say is Say.ASK and not self.remark:
             raise MalformedError("what is asked back is not said")
 

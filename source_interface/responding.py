@@ -36,6 +36,7 @@ class Problem(Enum):
     ENDED = "ended"
     NOTHING_CHOSEN = "nothing chosen"
     NOTHING_ASKED = "nothing asked"
+    YES_WITH_WORDS = "yes with words"
     TOO_LONG = "too long"
     REPEATED = "repeated"
     BUSY = "busy"
@@ -95,6 +96,8 @@ def _response(form: Mapping[str, str], remark: str, asked: ReplyPart) -> Respons
     if asked.ended:
         raise _NotTakenError(Problem.ENDED)
     say, choice = _said(form, asked)
+    if say is Say.YES and remark:
+        raise _NotTakenError(Problem.YES_WITH_WORDS)
     if say is Say.ASK and not remark:
         raise _NotTakenError(Problem.NOTHING_ASKED)
     # Lone surrogates can't come from a browser; whoever sends them gets them replaced.

@@ -88,7 +88,7 @@ def responses() -> Vector:
     good = {
         "yes": _made(SAID),
         "no": _made(SAID, say="no"),
-        "yes with words": _made(SAID, text="Only without my town.\0\u202e"),
+        "no with words": _made(SAID, say="no", text="I am afraid.\0\u202e"),
         "ask": _made(SAID, say="ask", text="Who will read it?"),
         "choice": _made(SAID, say="choice", choice=6),
         "choice with words": _made(SAID, say="choice", choice=1, text="🕊" * 2_000),
@@ -96,15 +96,16 @@ def responses() -> Vector:
     means = {
         "yes": ("yes", None, ""),
         "no": ("no", None, ""),
-        "yes with words": ("yes", None, "Only without my town.\0\u202e"),
+        "no with words": ("no", None, "I am afraid.\0\u202e"),
         "ask": ("ask", None, "Who will read it?"),
         "choice": ("choice", 6, ""),
         "choice with words": ("choice", 1, "🕊" * 2_000),
     }
     bad = {
         "ask without words": _made(SAID, say="ask"),
-        "words that are empty": _made(SAID, text=""),
-        "words of 2,001": _made(SAID, text="x" * 2_001),
+        "yes with words": _made(SAID, text="Only without my town."),
+        "words that are empty": _made(SAID, say="no", text=""),
+        "words of 2,001": _made(SAID, say="no", text="x" * 2_001),
         "yes with a choice": _made(SAID, choice=1),
         "choice without a number": _made(SAID, say="choice"),
         "choice 0": _made(SAID, say="choice", choice=0),

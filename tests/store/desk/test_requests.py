@@ -89,7 +89,7 @@ def test_a_yes_makes_consent_stand_and_a_later_no_ends_it(
     entry_id, request_id = ask(desk, host, source)
     assert desk.requests.standing(entry_id) is Standing.WAITING
     clock.day += 1
-    assert take(desk, host, answer(host, source, request_id, remark="Only the first line.")) == ()
+    assert take(desk, host, answer(host, source, request_id)) == ()
     assert desk.requests.standing(entry_id) is Standing.YES
     clock.day += 1
     take(desk, host, answer(host, source, request_id, "no"))
@@ -171,11 +171,11 @@ def test_an_answer_to_anothers_request_counts_for_nobody(desk: DeskPlace, host: 
 def test_an_answer_to_what_was_never_asked_is_shown_and_counts_for_nothing(
     desk: DeskPlace, host: PaperHost, source: PaperSource
 ) -> None:
-    assert take(desk, host, answer(host, source, b"?" * 16, remark="I agree")) == ()
+    assert take(desk, host, answer(host, source, b"?" * 16, "no", remark="I do not agree")) == ()
     entry = desk.inbox.conversation(number_of(desk, source))[-1]
-    assert entry.text == "I agree"
+    assert entry.text == "I do not agree"
     answered = desk.requests.on_page([entry.entry_id]).answered[entry.entry_id]
-    assert (answered.say, answered.fits, answered.asked_in) == (Say.YES, False, None)
+    assert (answered.say, answered.fits, answered.asked_in) == (Say.NO, False, None)
 
 
 def test_an_older_yes_that_the_host_held_back_does_not_undo_a_no(
