@@ -55,6 +55,7 @@ class Book:
         self._next_source = _following(connection, SourceRow.__tablename__)
         self._names = _fresh_names(set(connection.scalars(select(SourceRow.name))))
         self._pinned: list[dict[str, Any]] = []
+        self._misfits: set[int] = set()  # sources whose alarm for it was written already
         self.tally = Tally()
         self.stored: set[str] = set()  # names of files that rows now refer to
 
@@ -92,7 +93,9 @@ class Book:
                 self.connection.execute(insert(table), rows)
         self._pin()
         for words, source_id in write_arrived(self.connection, responses):
-            self._alarm(words, source_id)
+            if source_id not in self._misfits:
+                self._misfits.add(source_id)
+                self._alarm(words, source_id)
         self.tally.messages += len(texts)
         self.tally.files += len(files)
         self.tally.damaged += len(damages)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from store.desk.asking import Asked
 from store.desk.consent import Standing
 from store.desk.model import EntryKind
 from store.intake.settings import KIB, MIB
+from store.intake.submissions import Submission
 from tests.source_interface.conftest import DAY, Intake
 from tests.source_interface.source_browser import HOSTILE, given_back, structure
 from tests.source_interface.test_source_mailbox import Source, put, reply_texts
@@ -284,6 +286,26 @@ def test_an_answer_never_brings_an_erased_mailbox_back(source: Source) -> None:
     assert source.intake.objects() == 0
 
 
+def test_a_mailbox_that_is_erased_while_an_answer_comes_in_is_not_made_anew(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(source, CONSENT)
+    page = source.come_back()
+    place = source.intake.place
+    begin = place.submissions.begin
+
+    def late(*arguments: Any) -> Submission:
+        place.replies.erase_mailbox(source.intake.mailbox_of(source.words))
+        return begin(*arguments)
+
+    monkeypatch.setattr(place.submissions, "begin", late)
+    refused = say(source, page, "ask", "kept")
+    assert "not here any more" in refused.text
+    assert given_back(refused) == ["kept"]
+    assert source.intake.mailbox_of(source.words) is None
+    assert source.intake.objects() == 0
+
+
 def test_a_full_mailbox_and_a_closed_host_say_so_and_lose_nothing(open_intake: Callable[..., Intake]) -> None:
     for limits, reason in (
         ({"mailbox_bytes": 20 * KIB, "file_bytes": KIB}, "no more room for you"),
@@ -292,12 +314,15 @@ def test_a_full_mailbox_and_a_closed_host_say_so_and_lose_nothing(open_intake: C
         source = Source(open_intake(**limits))
         ask(source, CONSENT)
         page = source.come_back()
-        assert "arrived" in say(source, page, "yes").text
-        refused = say(source, source.come_back(), "no", "kept")
+        assert "Your answer arrived" in say(source, page, "yes").text
+        again = source.come_back()
+        refused = say(source, again, "no", "kept")
         assert reason in refused.text, limits
         assert given_back(refused) == ["kept"]
         source.intake.reply()
-        assert "arrived" in say(source, refused, "no", "kept").text
+        assert "Your answer arrived" in say(source, again, "no", "kept").text, (
+            "the same form, since nothing of it was kept"
+        )
 
 
 def test_hostile_words_stay_words(source: Source) -> None:
@@ -316,7 +341,7 @@ def test_hostile_words_stay_words(source: Source) -> None:
 def test_the_longest_requests_fit_pages_whole(source: Source, character: str) -> None:
     longest = ConsentRequest(character * 2_000, character * 100, character * 400, DAY + 9)
     choices = tuple(f"{number}" + character * 149 for number in range(6))
-    ask(source, longest, Question(character * 1_000, choices), longest)
+    ask(source, longest, Question(character * 1_000, choices), *[longest] * 4)
     source.intake.reply("x" * 3_400, "x" * 3_400)
     page = source.come_back()
     seen = 0
@@ -328,7 +353,7 @@ def test_the_longest_requests_fit_pages_whole(source: Source, character: str) ->
             assert "Your answer was not sent" in refused.text
         if "Older" not in page.text:
             break
-    assert seen == 3
+    assert seen == 6
 
 
 def test_a_request_that_no_page_can_show_exactly_is_not_shown(source: Source) -> None:
