@@ -68,6 +68,7 @@ class Requests:
 
     @property
     def today(self) -> int:
+        """The day from which `until` is counted here, in days since 1970."""
         return today(self._clock)
 
     def ask(self, source_id: int, request: Request) -> int:
