@@ -19,7 +19,7 @@ from store.intake.place import IntakePlace
 _PAGE_HTML_BYTES: Final = 18_000  # beside them a page holds a form, text that is given back, and forty names
 _PART_CHARACTERS: Final = 3_400  # at most 17,000 bytes when escaped
 _CARD_HTML_BYTES: Final = 1_000
-_REQUEST_HTML_BYTES: Final = 5_500  # around a request's own words, of which the longest take 12,500 when escaped
+_REQUEST_HTML_BYTES: Final = 3_000  # around a request's own words, of which the longest take 12,500 when escaped
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,15 @@ from enum import Enum
 from typing import Final
 
 from flask import Blueprint, render_template, request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from crypto.request import LONGEST_REMARK, Question, Response, Say
 from crypto.xwing import Identity
 from source_interface.answers import no_session, stale_form
 from source_interface.budgets import BusyError, Expense
-from source_interface.mailbox_page import TYPED_BYTES, fitting, mailbox_page
-from source_interface.receive import BrokenConnectionError, FieldPart, TooMuchError, receive
+from source_interface.mailbox_page import fitting, mailbox_page
 from source_interface.reply_pages import ReplyPart, open_request
 from source_interface.services import budget, services, visit
-from source_interface.small_form import reply_id
+from source_interface.small_form import read_small_form, reply_id
 from source_interface.visit import new_form_id
 from store.intake.errors import MailboxErasedError, MailboxFullError, NoSpaceError, RefusedSubmissionError
 from store.intake.sessions import Slot
@@ -27,6 +25,7 @@ from store.intake.sessions import Slot
 pages = Blueprint("responding", __name__)
 
 _CONSENT: Final = frozenset({Say.YES, Say.NO, Say.ASK})
+_LONGEST_TYPED: Final = 4_500  # UTF-16 units: whatever a browser sends fits a small form, and is given back
 
 
 class Problem(Enum):
@@ -38,7 +37,6 @@ class Problem(Enum):
     NOTHING_ASKED = "nothing asked"
     YES_WITH_WORDS = "yes with words"
     TOO_LONG = "too long"
-    REPEATED = "repeated"
     BUSY = "busy"
     FULL = "full"
     CLOSED = "closed"
@@ -50,36 +48,58 @@ class _NotTakenError(Exception):
         self.problem = problem
 
 
+@pages.get("/answer")
+def show() -> str:
+    """One request with its form."""
+    slot = visit().session().slot(request.args.get("slot"))
+    if slot is None or not slot.lookup:
+        return no_session()
+    ref = services().place.mailboxes.find(slot.lookup)
+    if ref is None:
+        return mailbox_page(slot)
+    asked = _asked(slot, ref, request.args.get("reply", ""))
+    if asked is None:
+        return _page(slot, None, {}, Problem.GONE)
+    return _page(slot, asked, {}, Problem.ENDED if asked.ended else None)
+
+
 @pages.post("/answer")
 def answer() -> str:
     """Take in an answer. When it is not taken, the request comes back with what was typed."""
-    form = _fields()
-    remark = form.get("remark", "").replace("\r\n", "\n").strip()
+    form = read_small_form(request)
     if not visit().owns(form.get("token", "")):
-        return stale_form(fitting(remark))
+        return stale_form(fitting(_remark(form)))
     slot = visit().session().slot(form.get("slot"))
     if slot is None or not slot.lookup:
-        return no_session(fitting(remark))
-    place = services().place
-    ref = place.mailboxes.find(slot.lookup)
+        return no_session(fitting(_remark(form)))
+    ref = services().place.mailboxes.find(slot.lookup)
     if ref is None:
         return mailbox_page(slot)
-    asked = open_request(place, ref, Identity.from_seed(slot.seed), reply_id(form.get("reply", "")))
+    asked = _asked(slot, ref, form.get("reply", ""))
     try:
-        _take(form, remark, slot, ref, asked)
+        first = _take(form, slot, ref, asked)
     except _NotTakenError as error:
-        return _page(slot, asked, error.problem, form, remark)
-    return _page(slot, asked, None, form, "")
+        return _page(slot, asked, form, error.problem)
+    return render_template("answered.html", slot=slot, repeated=not first)
 
 
-def _take(form: Mapping[str, str], remark: str, slot: Slot, ref: bytes, asked: ReplyPart | None) -> None:
+def _asked(slot: Slot, ref: bytes, untrusted_id: str) -> ReplyPart | None:
+    return open_request(services().place, ref, Identity.from_seed(slot.seed), reply_id(untrusted_id))
+
+
+def _remark(form: Mapping[str, str]) -> str:
+    return form.get("remark", "").replace("\r\n", "\n").strip()
+
+
+def _take(form: Mapping[str, str], slot: Slot, ref: bytes, asked: ReplyPart | None) -> bool:
+    """Whether it was sent; False when this form came before."""
     if asked is None:
         raise _NotTakenError(Problem.GONE)
-    response = _response(form, remark, asked)
+    response = _response(form, asked)
     form_id = form.get("form", "")[:32]
     with visit().sessions.changing(visit().cookie) as session:
         if form_id in session.receipts:
-            raise _NotTakenError(Problem.REPEATED)
+            return False
         session.remember(form_id, "")
     try:
         _send(response, slot, ref)
@@ -88,9 +108,11 @@ def _take(form: Mapping[str, str], remark: str, slot: Slot, ref: bytes, asked: R
         with visit().sessions.changing(visit().cookie) as session:
             session.receipts.pop(form_id, None)
         raise
+    return True
 
 
-def _response(form: Mapping[str, str], remark: str, asked: ReplyPart) -> Response:
+def _response(form: Mapping[str, str], asked: ReplyPart) -> Response:
+    remark = _remark(form)
     if len(remark) > LONGEST_REMARK:
         raise _NotTakenError(Problem.TOO_LONG)
     if asked.ended:
@@ -138,31 +160,15 @@ def _send(response: Response, slot: Slot, ref: bytes) -> None:
         raise _NotTakenError(Problem.CLOSED) from error
 
 
-def _page(slot: Slot, asked: ReplyPart | None, problem: Problem | None, form: Mapping[str, str], remark: str) -> str:
-    typed = fitting(remark)
+def _page(slot: Slot, asked: ReplyPart | None, form: Mapping[str, str], problem: Problem | None) -> str:
     return render_template(
         "answer.html",
         slot=slot,
         part=asked,
         problem=problem.value if problem else "",
-        typed=typed,
-        typed_cut=len(typed) < len(remark),
+        typed=fitting(_remark(form)),
         picked=form.get("choice", ""),
         longest_remark=LONGEST_REMARK,
+        longest_typed=_LONGEST_TYPED,
         form_id=new_form_id(),
     )
-
-
-def _fields() -> Mapping[str, str]:
-    """The first of each name. What is too long comes cut, and is then too long still. RequestEntityTooLarge, BadRequest."""
-    fields: dict[str, str] = {}
-    try:
-        for part in receive(request, most_field_bytes=2 * TYPED_BYTES):
-            if not isinstance(part, FieldPart):
-                raise BadRequest
-            fields.setdefault(part.name, part.text)
-    except BrokenConnectionError as error:
-        raise BadRequest from error
-    except TooMuchError as error:
-        raise RequestEntityTooLarge from error
-    return fields

@@ -171,13 +171,19 @@ def test_requests_are_answered_by_clicking_and_fit_the_screen(person: Person) ->
     person.open("/login")
     person.find("[name=codename]").send_keys(source.typed)
     person.click('form[action="/login"] button')
-    person.click('form[action="/answer"] button:not([name])')
+    question, consent = (
+        link.get_dom_attribute("href")
+        for link in person.driver.find_elements(By.CSS_SELECTOR, 'main a[href^="/answer"]')
+    )
+    person.click(f'main a[href="{question}"]')
+    person.click('form[action="/answer"] button')
     assert "Choose one" in person.text
     person.find("input[type=radio][value='2']").click()
     person.find("textarea[name=remark]").send_keys(WORD)
     person.click('form[action="/answer"] button')
     assert "Your answer arrived" in person.text
     person.click('main a[href^="/mailbox"]')
+    person.click(f'main a[href="{consent}"]')
     person.click("button[value=ask]")
     assert "Write your question" in person.text
     person.find("textarea[name=remark]").send_keys(WORD)

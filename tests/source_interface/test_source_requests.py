@@ -8,7 +8,7 @@ import pytest
 
 from crypto.request import LONGEST_REMARK, ConsentRequest, Question, Request
 from crypto.sealed_object import ContentType, Kind, ObjectHeader, seal_object
-from deploy.trial.browser import Form, Page
+from deploy.trial.browser import Form, Page, Upload
 from source_interface.reply_pages import date_of
 from store.desk.asking import Asked
 from store.desk.consent import Standing
@@ -16,7 +16,7 @@ from store.desk.model import EntryKind
 from store.intake.settings import KIB, MIB
 from store.intake.submissions import Submission
 from tests.source_interface.conftest import DAY, Intake
-from tests.source_interface.source_browser import HOSTILE, given_back, structure
+from tests.source_interface.source_browser import HOSTILE, SourceBrowser, given_back, structure
 from tests.source_interface.test_source_mailbox import Source, put, reply_texts
 from tests.support.road import dispatch_bundles
 
@@ -54,6 +54,17 @@ def asked_at_desk(source: Source) -> list[Asked]:
         return [asked[entry_id] for entry_id in sorted(asked)]
 
 
+def links(page: Page) -> list[str]:
+    """To the requests on a mailbox page."""
+    return [link.replace("&amp;", "&") for link in page.links if link.startswith("/answer")]
+
+
+def come_to_request(source: Source) -> Page:
+    """The page of the newest one."""
+    page = source.come_back()
+    return source.browser.get(links(page)[0])
+
+
 def answer_form(page: Page) -> Form:
     return page.form(action="/answer")
 
@@ -72,35 +83,35 @@ def standings(source: Source) -> list[Standing]:
 
 def test_a_consent_request_shows_exactly_what_to_whom_what_for_and_until_when(source: Source) -> None:
     ask(source, CONSENT)
-    page = source.come_back()
-    assert "“Your brother will pay.”" in page.text
-    assert f'<div class="text exact" dir="auto">{CONSENT.text}</div>' in page.body.decode()
-    for words in (CONSENT.recipient, CONSENT.purpose, date_of(CONSENT.until)):
-        assert words in page.text
+    for page in (source.come_back(), come_to_request(source)):
+        assert f'<div class="text exact" dir="auto">{CONSENT.text}</div>' in page.body.decode()
+        assert CONSENT.recipient in page.text
+        assert CONSENT.purpose in page.text
+    assert f"A yes would hold until {date_of(CONSENT.until)}." in page.text
     assert [value for name, value in answer_form(page).buttons if name == "say"] == ["yes", "no", "ask"]
 
 
 def test_a_yes_reaches_the_desk_and_a_no_on_another_day_takes_it_back(source: Source) -> None:
     ask(source, CONSENT)
-    done = say(source, source.come_back(), "yes")
+    done = say(source, come_to_request(source), "yes")
     assert "Your answer arrived" in done.text
     assert standings(source) == [Standing.YES]
     source.intake.clock.day += 1
-    say(source, source.come_back(), "no", "I am afraid now.")
+    say(source, come_to_request(source), "no", "I am afraid now.")
     assert standings(source) == [Standing.WITHDRAWN]
     assert ("", "I am afraid now.") in source.intake.received()
 
 
 def test_what_is_unclear_is_asked(source: Source) -> None:
     ask(source, CONSENT)
-    say(source, source.come_back(), "ask", "Who reads it there?\r\n\0\u202eعربي")
+    say(source, come_to_request(source), "ask", "Who reads it there?\r\n\0\u202eعربي")
     assert standings(source) == [Standing.ASKED_BACK]
     assert ("", "Who reads it there?\n\0\u202eعربي") in source.intake.received()
 
 
 def test_a_choice_reaches_the_desk(source: Source) -> None:
     ask(source, QUESTION)
-    page = source.come_back()
+    page = come_to_request(source)
     assert all(choice in page.text for choice in QUESTION.choices)
     assert "Your answer arrived" in choose(source, page, "3", "Mondays").text
     [asked] = asked_at_desk(source)
@@ -109,11 +120,11 @@ def test_a_choice_reaches_the_desk(source: Source) -> None:
 
 def test_the_page_is_the_same_before_and_after_an_answer(source: Source) -> None:
     ask(source, CONSENT, QUESTION)
-    before = source.come_back()
-    say(source, before, "no", "a secret remark")
-    after = source.come_back()
-    assert unlike_each_other(before) == unlike_each_other(after)
-    assert "a secret remark" not in after.text
+    before = source.come_back(), come_to_request(source)
+    choose(source, before[1], "2", "a secret remark")
+    after = source.come_back(), come_to_request(source)
+    assert list(map(unlike_each_other, before)) == list(map(unlike_each_other, after))
+    assert "a secret remark" not in after[0].text + after[1].text
 
 
 def unlike_each_other(page: Page) -> str:
@@ -123,7 +134,7 @@ def unlike_each_other(page: Page) -> str:
 
 def test_no_page_after_an_answer_names_the_line(source: Source) -> None:
     ask(source, CONSENT)
-    page = source.come_back()
+    page = come_to_request(source)
     for done in (say(source, page, "ask"), say(source, page, "yes"), say(source, page, "yes")):
         assert "<title>Page</title>" in done.body.decode()
         assert '<span class="name"></span>' in done.body.decode()
@@ -132,7 +143,7 @@ def test_no_page_after_an_answer_names_the_line(source: Source) -> None:
 def test_the_host_keeps_an_answer_as_it_keeps_a_message(source: Source) -> None:
     """Same kind, same size, nothing in clear; and no row tells that the request was answered."""
     ask(source, CONSENT)
-    page = source.come_back()
+    page = come_to_request(source)
     before = database_words(source.intake)
     say(source, page, "no", "words to look for")
     page = source.come_back()
@@ -170,7 +181,7 @@ def test_an_answer_that_is_not_taken_says_why_and_loses_nothing(
     source: Source, button: tuple[str, str] | None, remark: str, reason: str
 ) -> None:
     ask(source, CONSENT)
-    page = source.come_back()
+    page = come_to_request(source)
     again = source.browser.submit(page, answer_form(page), {"remark": remark}, button=button)
     assert "Your answer was not sent" in again.text
     assert reason in again.text
@@ -183,7 +194,7 @@ def test_an_answer_that_is_not_taken_says_why_and_loses_nothing(
 @pytest.mark.parametrize("choice", ["", "0", "4", "7", "-1", "1\0", "１", "x" * 10_000])
 def test_a_bent_choice_is_not_taken(source: Source, choice: str) -> None:
     ask(source, QUESTION)
-    page = choose(source, source.come_back(), choice, "kept")
+    page = choose(source, come_to_request(source), choice, "kept")
     assert "Choose one" in page.text
     assert given_back(page) == ["kept"]
     assert source.intake.objects() == 0
@@ -191,39 +202,41 @@ def test_a_bent_choice_is_not_taken(source: Source, choice: str) -> None:
 
 def test_the_choice_made_stays_chosen_when_the_words_are_too_many(source: Source) -> None:
     ask(source, QUESTION)
-    again = choose(source, source.come_back(), "2", "x" * 9_999)
+    again = choose(source, come_to_request(source), "2", "x" * 4_500)
     assert answer_form(again).fields["choice"] == "2"
-    assert given_back(again) == ["x" * 9_999]
+    assert given_back(again) == ["x" * 4_500]
 
 
 def test_a_form_sent_twice_is_taken_once(source: Source) -> None:
     ask(source, CONSENT)
-    page = source.come_back()
+    page = come_to_request(source)
     for _ in range(3):
         again = say(source, page, "yes")
     assert "It was not taken twice" in again.text
     assert source.intake.objects() == 1
-    say(source, source.come_back(), "yes")
+    say(source, come_to_request(source), "yes")
     assert source.intake.objects() == 2
 
 
-def test_two_requests_of_one_page_are_answered_apart(source: Source) -> None:
+def test_two_requests_are_answered_apart(source: Source) -> None:
     ask(source, CONSENT, QUESTION)
     page = source.come_back()
-    question, consent = (form for form in page.forms if form.action == "/answer")
-    source.browser.submit(page, question, {"choice": "1"})
-    source.browser.submit(page, consent, button=("say", "no"))
+    question, consent = map(source.browser.get, links(page))
+    say(source, consent, "no")
+    choose(source, question, "1")
     assert standings(source) == [Standing.NO, Standing.CHOSEN]
 
 
 def test_after_its_last_day_a_request_has_no_buttons_and_takes_no_answer(source: Source) -> None:
     ask(source, CONSENT)
     source.intake.clock.day = CONSENT.until
-    stale = source.come_back()
+    stale = come_to_request(source)
+    link = links(source.come_back())[0].split("&")[-1]
     source.intake.clock.day += 1
     page = source.come_back()
     assert "This question ended on" in page.text
-    assert not [form for form in page.forms if form.action == "/answer"]
+    assert not links(page)
+    assert "has ended" in source.browser.get(f"/answer?{link}").text
     late = source.browser.submit(page, answer_form(stale), fresh(page) | {"remark": "kept"}, button=("say", "yes"))
     assert "has ended" in late.text
     assert given_back(late) == ["kept"]
@@ -239,8 +252,9 @@ def fresh(page: Page) -> dict[str, str]:
 def test_an_erased_request_is_gone_and_what_was_typed_to_it_is_not(source: Source) -> None:
     ask(source, CONSENT)
     page = source.come_back()
+    asked = source.browser.get(links(page)[0])
     source.browser.erase(page, "reply")
-    late = say(source, page, "ask", "kept")
+    late = say(source, asked, "ask", "kept")
     assert "not here any more" in late.text
     assert given_back(late) == ["kept"]
     assert source.intake.objects() == 0
@@ -249,7 +263,7 @@ def test_an_erased_request_is_gone_and_what_was_typed_to_it_is_not(source: Sourc
 def test_nobody_answers_for_another(intake: Intake) -> None:
     source = Source(intake)
     ask(source, CONSENT)
-    form = answer_form(source.come_back())
+    form = answer_form(come_to_request(source))
     stranger = Source(intake)
     page = stranger.come_back()
     intake.received()
@@ -257,28 +271,31 @@ def test_nobody_answers_for_another(intake: Intake) -> None:
     assert "not here any more" in refused.text
     forged = stranger.browser.submit(page, form, button=("say", "yes"))
     assert "Please send that again" in forged.text
+    reply = source.replies()[0].hex()
+    assert "not here any more" in stranger.browser.get(f"/answer?reply={reply}").text
     assert intake.objects() == 0
 
 
 @pytest.mark.parametrize("reply", ["", "zz", "00", "ff" * 16, "0" * 10_000])
 def test_a_bent_request_id_is_no_request(source: Source, reply: str) -> None:
     ask(source, CONSENT)
-    page = source.come_back()
+    page = come_to_request(source)
     assert "not here any more" in source.browser.submit(page, answer_form(page), {"reply": reply}).text
+    assert "not here any more" in source.browser.get(f"/answer?reply={reply}").text
     assert source.intake.objects() == 0
 
 
 def test_a_plain_answer_cannot_be_answered_as_a_request(source: Source) -> None:
     source.intake.reply("an answer")
     ask(source, CONSENT)
-    page = source.come_back()
+    page = come_to_request(source)
     plain = source.replies()[-1].hex()
     assert "not here any more" in source.browser.submit(page, answer_form(page), {"reply": plain}).text
 
 
 def test_an_answer_never_brings_an_erased_mailbox_back(source: Source) -> None:
     ask(source, CONSENT)
-    page = source.come_back()
+    page = come_to_request(source)
     other = source.intake.browser()
     other.erase(other.log_in(source.typed), "mailbox")
     say(source, page, "yes")
@@ -290,7 +307,7 @@ def test_a_mailbox_that_is_erased_while_an_answer_comes_in_is_not_made_anew(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(source, CONSENT)
-    page = source.come_back()
+    page = come_to_request(source)
     place = source.intake.place
     begin = place.submissions.begin
 
@@ -313,9 +330,9 @@ def test_a_full_mailbox_and_a_closed_host_say_so_and_lose_nothing(open_intake: C
     ):
         source = Source(open_intake(**limits))
         ask(source, CONSENT)
-        page = source.come_back()
+        page = come_to_request(source)
         assert "Your answer arrived" in say(source, page, "yes").text
-        again = source.come_back()
+        again = come_to_request(source)
         refused = say(source, again, "no", "kept")
         assert reason in refused.text, limits
         assert given_back(refused) == ["kept"]
@@ -331,10 +348,11 @@ def test_hostile_words_stay_words(source: Source) -> None:
         ConsentRequest(HOSTILE, HOSTILE[:100], HOSTILE, DAY + 9),
         Question(HOSTILE, (HOSTILE[:80], "{{ 7 * 7 }}")),
     )
-    page = source.come_back()
-    assert page.text.count(HOSTILE.split("&amp;")[0]) >= 3
-    assert "49" not in page.text.replace(HOSTILE, "")
-    assert not [tag for tag, _ in structure(page) if tag == "xss"]
+    mailbox = source.come_back()
+    for page in (mailbox, *map(source.browser.get, links(mailbox))):
+        assert HOSTILE.split("&amp;")[0] in page.text
+        assert "49" not in page.text.replace(HOSTILE, "")
+        assert not [tag for tag, _ in structure(page) if tag == "xss"]
 
 
 @pytest.mark.parametrize("character", ["'", "ኣ", "🕊"])
@@ -347,10 +365,10 @@ def test_the_longest_requests_fit_pages_whole(source: Source, character: str) ->
     seen = 0
     for number in range(1, 10):
         page = source.browser.get(f"/mailbox?page={number}")
-        seen += page.body.decode().count('action="/answer"')
-        for form in [form for form in page.forms if form.action == "/answer"]:
-            refused = source.browser.submit(page, form, {"remark": character * 9_000})
-            assert "Your answer was not sent" in refused.text
+        seen += len(links(page))
+        for asked in map(source.browser.get, links(page)):
+            refused = source.browser.submit(asked, answer_form(asked), {"remark": character * 3_500})
+            assert given_back(refused) == [character * 3_500]
         if "Older" not in page.text:
             break
     assert seen == 6
@@ -369,7 +387,7 @@ def test_a_request_that_no_page_can_show_exactly_is_not_shown(source: Source) ->
     put(source, reply_id, seal_object(source.intake.keys(source.words).identity.recipient, header, turned))
     page = source.come_back()
     assert "cannot be opened" in page.text
-    assert not [form for form in page.forms if form.action == "/answer"]
+    assert not links(page)
 
 
 def test_requests_stand_among_answers_newest_first_and_go_with_them(source: Source) -> None:
@@ -379,28 +397,33 @@ def test_requests_stand_among_answers_newest_first_and_go_with_them(source: Sour
     page = source.come_back()
     assert reply_texts(page) == ["last", CONSENT.purpose, "first"]
     gone = source.browser.erase(page, "all")
-    assert not [form for form in gone.forms if form.action == "/answer"]
+    assert not links(gone)
     assert not source.replies()
 
 
-def test_an_answer_with_a_file_or_as_another_kind_of_form_is_not_understood(source: Source) -> None:
+def test_more_than_the_form_can_hold_is_refused_and_what_a_browser_can_send_is_not(source: Source) -> None:
     ask(source, CONSENT)
-    page = source.come_back()
-    form = answer_form(page)
-    plain = source.browser.post("/answer", form.fields | {"say": "yes"})
-    assert plain.status == 400
-    assert source.intake.objects() == 0
-
-
-def test_a_flood_of_fields_is_refused(source: Source) -> None:
-    ask(source, CONSENT)
-    page = source.come_back()
+    page = come_to_request(source)
+    [limit] = [int(given["maxlength"] or 0) for tag, given in structure(page) if tag == "textarea"]
+    most = "ኣ" * (limit - 1) + "\n"
+    assert given_back(say(source, page, "ask", most)) == [most.strip()]
     flood = {f"f{number}": "x" for number in range(10_000)}
-    assert source.browser.submit(page, answer_form(page), flood, button=("say", "yes")).status == 413
-    long = source.browser.submit(page, answer_form(page), {"remark": "x" * MIB}, button=("say", "yes"))
-    assert "longer than 2,000" in long.text
-    assert "Only the beginning" in long.text
+    for fields in (flood, {"remark": "x" * MIB}):
+        assert source.browser.submit(page, answer_form(page), fields, button=("say", "yes")).status == 413
     assert source.intake.objects() == 0
+
+
+def test_a_file_is_no_answer(source: Source) -> None:
+    ask(source, CONSENT)
+    page = come_to_request(source)
+    upload = [("remark", Upload.of("a.jpg", b"x"))]
+    assert source.browser.submit(page, answer_form(page), files=upload, button=("say", "yes")).status == 400
+    assert source.intake.objects() == 0
+
+
+@pytest.mark.parametrize("path", ["/answer", "/answer?slot=&reply=", "/answer?slot=00000000&reply=00"])
+def test_without_a_visit_no_request_is_shown(visitor: SourceBrowser, path: str) -> None:
+    assert "Your visit has ended" in visitor.get(path).text
 
 
 def test_messages_of_before_are_read_as_ever(source: Source) -> None:
