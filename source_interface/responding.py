@@ -6,7 +6,7 @@ be answered again: which answer counts is the desk's to tell (docs/formats.md §
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Final
+from typing import Final, TypeGuard
 
 from flask import Blueprint, render_template, request
 
@@ -32,7 +32,6 @@ class Problem(Enum):
     """Why an answer was not taken."""
 
     GONE = "gone"
-    ENDED = "ended"
     NOTHING_CHOSEN = "nothing chosen"
     NOTHING_ASKED = "nothing asked"
     YES_WITH_WORDS = "yes with words"
@@ -58,9 +57,7 @@ def show() -> str:
     if ref is None:
         return mailbox_page(slot)
     asked = _asked(slot, ref, request.args.get("reply", ""))
-    if asked is None:
-        return _page(slot, None, {}, Problem.GONE)
-    return _page(slot, asked, {}, Problem.ENDED if asked.ended else None)
+    return _page(slot, asked, {}, None if _stands(asked) else Problem.GONE)
 
 
 @pages.post("/answer")
@@ -87,13 +84,18 @@ def _asked(slot: Slot, ref: bytes, untrusted_id: str) -> ReplyPart | None:
     return open_request(services().place, ref, Identity.from_seed(slot.seed), reply_id(untrusted_id))
 
 
+def _stands(asked: ReplyPart | None) -> TypeGuard[ReplyPart]:
+    """Whether it can be answered: it is here, and has not ended."""
+    return asked is not None and not asked.ended
+
+
 def _remark(form: Mapping[str, str]) -> str:
     return form.get("remark", "").replace("\r\n", "\n").strip()
 
 
 def _take(form: Mapping[str, str], slot: Slot, ref: bytes, asked: ReplyPart | None) -> bool:
     """Whether it was sent; False when this form came before."""
-    if asked is None:
+    if not _stands(asked):
         raise _NotTakenError(Problem.GONE)
     response = _response(form, asked)
     form_id = form.get("form", "")[:32]
@@ -115,8 +117,6 @@ def _response(form: Mapping[str, str], asked: ReplyPart) -> Response:
     remark = _remark(form)
     if len(remark) > LONGEST_REMARK:
         raise _NotTakenError(Problem.TOO_LONG)
-    if asked.ended:
-        raise _NotTakenError(Problem.ENDED)
     say, choice = _said(form, asked)
     if say is Say.YES and remark:
         raise _NotTakenError(Problem.YES_WITH_WORDS)

@@ -136,7 +136,7 @@ def test_no_page_after_an_answer_names_the_line(source: Source) -> None:
     ask(source, CONSENT)
     page = come_to_request(source)
     for done in (say(source, page, "ask"), say(source, page, "yes"), say(source, page, "yes")):
-        assert "<title>Page</title>" in done.body.decode()
+        assert "<title>Your mailbox</title>" in done.body.decode()
         assert '<span class="name"></span>' in done.body.decode()
 
 
@@ -183,7 +183,7 @@ def test_an_answer_that_is_not_taken_says_why_and_loses_nothing(
     ask(source, CONSENT)
     page = come_to_request(source)
     again = source.browser.submit(page, answer_form(page), {"remark": remark}, button=button)
-    assert "Your answer was not sent" in again.text
+    assert "This was not sent" in again.text
     assert reason in again.text
     assert CONSENT.text in again.body.decode()
     assert given_back(again) == ([remark.strip()] if remark.strip() else [])
@@ -236,9 +236,9 @@ def test_after_its_last_day_a_request_has_no_buttons_and_takes_no_answer(source:
     page = source.come_back()
     assert "This question ended on" in page.text
     assert not links(page)
-    assert "has ended" in source.browser.get(f"/answer?{link}").text
+    assert "has ended, or it was erased" in source.browser.get(f"/answer?{link}").text
     late = source.browser.submit(page, answer_form(stale), fresh(page) | {"remark": "kept"}, button=("say", "yes"))
-    assert "has ended" in late.text
+    assert "has ended, or it was erased" in late.text
     assert given_back(late) == ["kept"]
     assert source.intake.objects() == 0
 
@@ -255,7 +255,7 @@ def test_an_erased_request_is_gone_and_what_was_typed_to_it_is_not(source: Sourc
     asked = source.browser.get(links(page)[0])
     source.browser.erase(page, "reply")
     late = say(source, asked, "ask", "kept")
-    assert "not here any more" in late.text
+    assert "has ended, or it was erased" in late.text
     assert given_back(late) == ["kept"]
     assert source.intake.objects() == 0
 
@@ -268,11 +268,11 @@ def test_nobody_answers_for_another(intake: Intake) -> None:
     page = stranger.come_back()
     intake.received()
     refused = stranger.browser.submit(page, form, fresh(page), button=("say", "yes"))
-    assert "not here any more" in refused.text
+    assert "has ended, or it was erased" in refused.text
     forged = stranger.browser.submit(page, form, button=("say", "yes"))
     assert "Please send that again" in forged.text
     reply = source.replies()[0].hex()
-    assert "not here any more" in stranger.browser.get(f"/answer?reply={reply}").text
+    assert "has ended, or it was erased" in stranger.browser.get(f"/answer?reply={reply}").text
     assert intake.objects() == 0
 
 
@@ -280,8 +280,8 @@ def test_nobody_answers_for_another(intake: Intake) -> None:
 def test_a_bent_request_id_is_no_request(source: Source, reply: str) -> None:
     ask(source, CONSENT)
     page = come_to_request(source)
-    assert "not here any more" in source.browser.submit(page, answer_form(page), {"reply": reply}).text
-    assert "not here any more" in source.browser.get(f"/answer?reply={reply}").text
+    assert "has ended, or it was erased" in source.browser.submit(page, answer_form(page), {"reply": reply}).text
+    assert "has ended, or it was erased" in source.browser.get(f"/answer?reply={reply}").text
     assert source.intake.objects() == 0
 
 
@@ -290,7 +290,7 @@ def test_a_plain_answer_cannot_be_answered_as_a_request(source: Source) -> None:
     ask(source, CONSENT)
     page = come_to_request(source)
     plain = source.replies()[-1].hex()
-    assert "not here any more" in source.browser.submit(page, answer_form(page), {"reply": plain}).text
+    assert "has ended, or it was erased" in source.browser.submit(page, answer_form(page), {"reply": plain}).text
 
 
 def test_an_answer_never_brings_an_erased_mailbox_back(source: Source) -> None:
@@ -317,7 +317,7 @@ def test_a_mailbox_that_is_erased_while_an_answer_comes_in_is_not_made_anew(
 
     monkeypatch.setattr(place.submissions, "begin", late)
     refused = say(source, page, "ask", "kept")
-    assert "not here any more" in refused.text
+    assert "has ended, or it was erased" in refused.text
     assert given_back(refused) == ["kept"]
     assert source.intake.mailbox_of(source.words) is None
     assert source.intake.objects() == 0
@@ -326,7 +326,7 @@ def test_a_mailbox_that_is_erased_while_an_answer_comes_in_is_not_made_anew(
 def test_a_full_mailbox_and_a_closed_host_say_so_and_lose_nothing(open_intake: Callable[..., Intake]) -> None:
     for limits, reason in (
         ({"mailbox_bytes": 20 * KIB, "file_bytes": KIB}, "no more room for you"),
-        ({"host_bytes": 20 * KIB, "mailbox_bytes": 20 * KIB, "file_bytes": KIB}, "cannot take answers"),
+        ({"host_bytes": 20 * KIB, "mailbox_bytes": 20 * KIB, "file_bytes": KIB}, "cannot take messages"),
     ):
         source = Source(open_intake(**limits))
         ask(source, CONSENT)
