@@ -1,7 +1,7 @@
 """Asking a source for consent to an exact text, or to choose: written, looked at as the source will see it, then queued."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -13,20 +13,20 @@ from journalist_interface.desk.inbox import queue
 from journalist_interface.desk.memory import DraftOf
 from journalist_interface.desk.state import desk, place
 from journalist_interface.desk.text import sentence
+from store.clock import date_of, day_of
 from store.desk.errors import CannotReplyError
 
 _CHOICES: Final = tuple(f"choice{number}" for number in range(1, MOST_CHOICES + 1))
 _FIELDS: Final = ("text", "recipient", "purpose", "until", *_CHOICES)
 _USUAL_DAYS: Final = 30
 _MOST_DAYS: Final = 366  # a yes should not outlive what the source had in mind
-_BEGINNING: Final = date(1970, 1, 1)
 
 blueprint = Blueprint("asking", __name__)
 
 
 @blueprint.get("/source/<row:source_id>/ask/<any(consent, question):what>")
 def form(source_id: int, what: str) -> ResponseReturnValue:
-    usual = _BEGINNING + timedelta(days=place().requests.today + _USUAL_DAYS)
+    usual = date_of(place().requests.today + _USUAL_DAYS)
     fields = {"until": usual.isoformat()} | dict(desk().drafts.get(DraftOf(what, source_id)))
     return _form(source_id, what, fields), 200
 
@@ -64,7 +64,7 @@ def _consent(fields: Mapping[str, str]) -> ConsentRequest:
     """MalformedError, fit to be shown."""
     today = place().requests.today
     try:
-        until = (date.fromisoformat(fields["until"].strip()) - _BEGINNING).days
+        until = day_of(date.fromisoformat(fields["until"].strip()))
     except ValueError as error:
         raise MalformedError("give the last day as a date: year, month, day") from error
     if not today <= until <= today + _MOST_DAYS:

@@ -51,8 +51,8 @@ LOCK: Final = "work.lock"
 class DeskPlace:
     """One unlocked desk. Safe to use from several threads; several processes may have the same desk open.
 
-    `inbox`, `replies`, `requests`, `importing`, `exporting`, `epochs`, `journal`, `handlers`, `onion_cards` and `line_notices` are
-    its parts. After `close` every use raises DeskClosedError.
+    `inbox`, `replies`, `requests`, `importing`, `exporting`, `epochs`, `journal`, `handlers`, `onion_cards` and `line_notices`
+    are its parts. After `close` every use raises DeskClosedError.
     """
 
     def __init__(
