@@ -53,6 +53,7 @@ def main() -> None:
     Over Tor:     luwte-intake courier add --state DIR NAME LINE
     For people:   luwte-intake card --state DIR --to DIR
                   luwte-intake advice --state DIR
+                  luwte-intake languages --state DIR
     """
     keep_memory_private()
 
@@ -248,6 +249,19 @@ def advice(state: Path) -> None:
     report.show()
     if report.faults:
         sys.exit(1)
+
+
+@main.command()
+@STATE
+def languages(state: Path) -> None:
+    """List the languages of the source's pages: which are offered, how complete they are, and whether they were reviewed.
+
+    A running host shows a change of intake.toml after its next start.
+    """
+    from deploy import languages_command  # noqa: PLC0415 - it needs the web application
+
+    with _sentences(), _opened(state):
+        languages_command.show(load_configuration(state).languages)
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 ```toml
 database_url = "postgresql+psycopg://luwte@/luwte?host=/run/postgresql"   # default: a file of its own
 
+[languages]              # of the source's pages: which are offered; the others as 'luwte-intake languages' says
+tr = true
+
 [limits]                 # any field of store.intake.settings.Settings
 file_bytes = 524288000
 
@@ -16,7 +19,8 @@ No line of it reaches the key derivation: that is fixed in the program.
 """
 
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +41,7 @@ class Configuration:
     settings: Settings
     database_url: str | None
     tor: TorSettings
+    languages: Mapping[str, bool] = field(default_factory=dict)
 
 
 def load_configuration(state: Path) -> Configuration:
@@ -51,9 +56,10 @@ def load_configuration(state: Path) -> Configuration:
     except OSError as error:
         raise ConfigurationError(f"{FILE_NAME} cannot be read: {error.strerror}") from error
     url, limits, tor = given.pop("database_url", None), given.pop("limits", {}), given.pop("tor", {})
+    languages = given.pop("languages", {})
     if given:
         raise ConfigurationError(
-            f"{FILE_NAME}: '{min(given)}' is not known; allowed are database_url, [limits] and [tor]"
+            f"{FILE_NAME}: '{min(given)}' is not known; allowed are database_url, [languages], [limits] and [tor]"
         )
     if url is not None and not isinstance(url, str):
         raise ConfigurationError(f"{FILE_NAME}: database_url must be a text")
@@ -62,6 +68,16 @@ def load_configuration(state: Path) -> Configuration:
         name = unknown[0] if isinstance(limits, dict) else "limits"
         raise ConfigurationError(f"{FILE_NAME}: '{name}' is no limit; allowed are {', '.join(sorted(known))}")
     try:
-        return Configuration(Settings(**limits), url, parse_tor(tor))
+        return Configuration(Settings(**limits), url, parse_tor(tor), _languages(languages))
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"{FILE_NAME}: {error}") from error
+
+
+def _languages(choices: object) -> Mapping[str, bool]:
+    if not choices:
+        return {}
+    from source_interface.languages import check_choices  # noqa: PLC0415 - it loads the web application
+
+    if not isinstance(choices, dict):
+        raise ConfigurationError(f"{FILE_NAME}: languages must be a table: [languages]")
+    return check_choices(choices)

@@ -143,7 +143,7 @@ def serve(
         return refusal(Refusal.NOT_DIRECT)
 
     def make_app() -> Any:
-        return only_for(onion, create_app(open_place(), budgets), refuse)
+        return only_for(onion, create_app(open_place(), budgets, languages=configuration.languages), refuse)
 
     first = open_place()
     try:

@@ -1,6 +1,5 @@
 """What a source is answered who is refused before the application sees the request: a whole page, of the size of every page."""
 
-import secrets
 from enum import Enum
 from functools import cache
 
@@ -8,6 +7,8 @@ import flask
 
 from source_interface import headers
 from source_interface.page import fill
+from source_interface.visit import cookie_value
+from store.intake.sessions import new_cookie
 
 # It names its own icon, or a browser would ask for one: a second request.
 _PAGE = (
@@ -47,4 +48,4 @@ def _head_and_body(why: Refusal) -> tuple[bytes, bytes]:
 def refusal(why: Refusal) -> bytes:
     """The whole answer to what is refused, of the size of every page."""
     head, body = _head_and_body(why)
-    return head.replace(b"%s", secrets.token_urlsafe(32).encode()) + body
+    return head.replace(b"%s", cookie_value(new_cookie(), "").encode()) + body

@@ -1,8 +1,12 @@
 """Pages that several views answer with."""
 
+from typing import Final
+
 from flask import render_template
 
 from source_interface.line_words import name_only
+
+NOTICES: Final = ("stale", "session", "busy", "missing", "large", "unclear", "fault")
 
 
 def stale_form(typed: str = "") -> str:

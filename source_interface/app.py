@@ -1,20 +1,35 @@
 """Makes the WSGI application of the source interface."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib import resources
 
 from flask import Response, g, request
+from flask_babel import Babel
 from markupsafe import Markup
 from werkzeug.exceptions import BadRequest
 
 from crypto import wordlists
 from crypto.kdf import LUWTE_KDF_1, Profile
-from source_interface import advice_pages, answers, headers, landing, leaving, login, mailbox, responding, wording
+from source_interface import (
+    advice_pages,
+    answers,
+    headers,
+    landing,
+    leaving,
+    login,
+    mailbox,
+    responding,
+    switching,
+    wording,
+)
 from source_interface.advice_library import FOLDER, AdviceLibrary
 from source_interface.budgets import CIRCUIT, Budgets, BusyError, CountedBody, NoBudget
+from source_interface.catalogues import offered, page_texts
 from source_interface.derivation import Derivation
 from source_interface.errors import QuietFlask, register
-from source_interface.language import language
+from source_interface.language import current, number, one_of
+from source_interface.languages import check_choices
 from source_interface.line_words import line_words
 from source_interface.page import fill
 from source_interface.services import EXTENSION, Services, services, visit
@@ -22,10 +37,17 @@ from source_interface.visit import Visit
 from store.intake.place import IntakePlace
 
 
-def create_app(place: IntakePlace, budgets: Budgets | None = None, *, profile: Profile = LUWTE_KDF_1) -> QuietFlask:
+def create_app(
+    place: IntakePlace,
+    budgets: Budgets | None = None,
+    *,
+    languages: Mapping[str, bool] | None = None,
+    profile: Profile = LUWTE_KDF_1,
+) -> QuietFlask:
     """The application for an opened intake host. The profile is for tests: no configuration reaches it.
 
-    With `budgets`, every request must tell its circuit (CIRCUIT in the environment), and each circuit has its own.
+    With `budgets`, every request must tell its circuit (CIRCUIT in the environment), and each circuit has its own. `languages`
+    says of some, by tag, whether they are offered; ValueError when that cannot be.
     """
     wordlists.prepare()
     app = QuietFlask(__name__, static_folder=None)
@@ -36,10 +58,13 @@ def create_app(place: IntakePlace, budgets: Budgets | None = None, *, profile: P
         place,
         Derivation(place.keys, profile, place.settings),
         AdviceLibrary.load(place.state / FOLDER),
+        offered(check_choices(languages or {})),
         budgets,
     )
     style = _fill_templates(app)
-    for blueprint in (landing.pages, advice_pages.pages, login.pages, mailbox.pages, responding.pages, leaving.pages):
+    Babel(app, locale_selector=lambda: current().locale).domain_instance = page_texts()
+    parts = (landing, advice_pages, login, mailbox, responding, leaving, switching)
+    for blueprint in (part.pages for part in parts):
         app.register_blueprint(blueprint)
     register(app)
     _surround_requests(app, headers.content_security_policy(style))
@@ -51,9 +76,10 @@ def _fill_templates(app: QuietFlask) -> str:
     style = resources.files("source_interface").joinpath("templates", "style.css").read_text("utf-8")
     app.jinja_env.globals.update(
         style=Markup(style),  # noqa: S704 - our own file
-        direction="ltr",
         file_name=wording.file_name,
         file_limit=wording.file_limit,
+        number=number,
+        one_of=one_of,
         receipt_sentence=wording.receipt,
     )
     return style
@@ -65,7 +91,8 @@ def _surround_requests(app: QuietFlask, csp: str) -> None:
     @app.before_request
     def begin() -> str | None:
         sessions = services().place.sessions
-        g.visit, g.budget, g.request_ends = Visit(request, sessions), NoBudget(), ExitStack()
+        tags = {language.tag for language in services().languages}
+        g.visit, g.budget, g.request_ends = Visit(request, sessions, tags), NoBudget(), ExitStack()
         sessions.remove_idle()
         budgets = services().budgets
         if budgets is None:
@@ -89,7 +116,13 @@ def _surround_requests(app: QuietFlask, csp: str) -> None:
     @app.context_processor
     def of_this_request() -> dict[str, object]:
         line = line_words()
-        return {"token": visit().token, "language": language(), "line": line, "line_name": line.name}
+        return {
+            "token": visit().token,
+            "language": current(),
+            "languages": services().languages,
+            "line": line,
+            "line_name": line.name,
+        }
 
     @app.after_request
     def finish(response: Response) -> Response:

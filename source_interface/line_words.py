@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from flask import g
 
 from crypto.line_notice import LineNotice, NoticeText
-from source_interface.language import language
-from source_interface.reply_pages import date_of
+from source_interface.language import date_of, language
 from source_interface.services import services
 
 _FALLBACK = "en"

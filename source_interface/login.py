@@ -4,16 +4,21 @@ Right and wrong codenames take the same steps: one derivation, one look-up, one 
 until a whole number of time steps has passed. A word that is on no list is pointed out before all that.
 """
 
+from typing import Final
+
 from flask import Blueprint, render_template, request
 
 from crypto import codename
 from crypto.codename import Codename, CodenameError, UnknownWordError, WrongCountError
 from source_interface.answers import busy, stale_form
 from source_interface.budgets import BusyError, Expense
+from source_interface.language import choose
 from source_interface.mailbox_page import mailbox_page
 from source_interface.services import budget, services, visit
 from source_interface.small_form import read_small_form
 from store.intake.sessions import new_slot
+
+_MOST_TYPED: Final = 1_000  # characters, as the field takes
 
 pages = Blueprint("login", __name__)
 
@@ -30,22 +35,35 @@ def login() -> str:
         return stale_form()
     typed = form.get("codename", "")
     try:
+        if "language" in form:
+            return _in_language(form["language"], typed, form.get("told", ""))
         budget().spend(Expense.LOGINS)
-        meant = codename.parse(typed)
-    except UnknownWordError as error:
-        return render_template(
-            "login.html", typed=typed, unknown=error.words, count=error.typed, expected=error.expected
-        )
-    except WrongCountError as error:
-        return render_template("login.html", typed=typed, count=error.found, expected=error.expected)
-    except CodenameError:
-        return render_template("login.html", too_long=True)
+        return _log_in(codename.parse(typed), typed)
+    except CodenameError as error:
+        return _misspelt(typed, error)
     except BusyError:
         return busy()
-    try:
-        return _log_in(meant, typed)
-    except BusyError:
-        return busy()
+
+
+def _in_language(untrusted_language: str, typed: str, told: str) -> str:
+    """The form again, in another language. What was typed is looked at only when the page before told of a mistake in it."""
+    choose(untrusted_language)
+    if told == "misspelt":
+        budget().spend(Expense.LOGINS)
+        codename.parse(typed)
+    return render_template("login.html", typed=typed[:_MOST_TYPED], not_known=told == "unknown")
+
+
+def _misspelt(typed: str, error: CodenameError) -> str:
+    match error:
+        case UnknownWordError():
+            return render_template(
+                "login.html", typed=typed, unknown=error.words, count=error.typed, expected=error.expected
+            )
+        case WrongCountError():
+            return render_template("login.html", typed=typed, count=error.found, expected=error.expected)
+        case _:
+            return render_template("login.html", too_long=True)
 
 
 def _log_in(meant: Codename, typed: str) -> str:

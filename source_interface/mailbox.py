@@ -1,15 +1,20 @@
 """Sending, reading and erasing."""
 
+from typing import Final
+
 from flask import Blueprint, render_template, request
 
 from source_interface import wording
 from source_interface.answers import no_session, stale_form
+from source_interface.language import choose
 from source_interface.mailbox_page import TYPED_BYTES, mailbox_page, returnable
 from source_interface.receive import UPLOADS, FieldPart, Part, receive
 from source_interface.services import budget, services, visit
 from source_interface.small_form import read_small_form, reply_id
 from source_interface.submission import Outcome, Problem, Receiver
 from store.intake.sessions import Slot
+
+_ASKED: Final = ("all", "mailbox")  # what is not erased before a second page
 
 pages = Blueprint("mailbox", __name__)
 
@@ -26,13 +31,16 @@ def submit() -> str:
     settings = services().place.settings
     receiver = Receiver(services().place, visit(), services().derivation, budget())
     # Four bytes a character at most, and browsers send two bytes for each line end. What is cut is too long to be given back.
-    parts = receive(request, most_field_bytes=max(5 * settings.message_characters, 2 * TYPED_BYTES))
-    outcome = receiver.take(parts if request.mimetype == "multipart/form-data" else _fields_only())
+    most_bytes = max(5 * settings.message_characters, 2 * TYPED_BYTES)
+    is_multipart = request.mimetype == "multipart/form-data"
+    outcome = receiver.take(receive(request, most_field_bytes=most_bytes) if is_multipart else _fields_only(most_bytes))
+    choose(outcome.untrusted_language)
     if Problem.STALE_FORM in outcome.problems:
         return stale_form(returnable(outcome))
     if outcome.slot is None:
         return no_session(returnable(outcome))
-    _remember(outcome, outcome.slot)
+    if not outcome.untrusted_language:
+        _remember(outcome, outcome.slot)
     return mailbox_page(outcome.slot, outcome)
 
 
@@ -48,7 +56,7 @@ def erase() -> str:
     what = form.get("what", "")
     replies = services().place.replies
     ref = services().place.mailboxes.find(slot.lookup) if slot.lookup else None
-    if ref is None or what not in ("reply", "all", "mailbox"):
+    if ref is None or what not in ("reply", *_ASKED):
         return mailbox_page(slot)
     if what == "reply":
         replies.erase(ref, reply_id(form.get("reply", "")))
@@ -64,23 +72,31 @@ def erase() -> str:
     return render_template("erased.html")
 
 
-def _fields_only() -> list[Part]:
-    """A form without files may come urlencoded."""
-    return [FieldPart(name, text) for name, text in read_small_form(request).items()]
+def _fields_only(most_bytes: int) -> list[Part]:
+    """A form comes urlencoded when the language is changed, so that no file is sent. A byte may become three."""
+    return [FieldPart(name, text) for name, text in read_small_form(request, most_bytes=3 * most_bytes).items()]
 
 
 def _remember(outcome: Outcome, slot: Slot) -> None:
-    """Keep the receipt for a repeated form, and a note for the next page when nobody may see this one.
+    """Keep the receipt for a repeated form, and what this page tells; as a note for the next one when nobody may see this one.
 
     A form of which nothing was kept may be sent again: from the browser's history, with a file less, in a minute.
     """
-    sentence = wording.receipt(outcome)
+    told = wording.told(outcome)
     form_id = outcome.form_id
     with visit().sessions.changing(visit().cookie) as session:
         if form_id and Problem.REPEATED not in outcome.problems:
             if outcome.kept:
-                session.remember(form_id, sentence)
+                session.remember(form_id, told)
             else:
                 session.receipts.pop(form_id, None)
-        if Problem.BROKEN_OFF in outcome.problems:
-            session.notes[slot.slot_id] = sentence
+        where = session.notes if Problem.BROKEN_OFF in outcome.problems else session.shown
+        where[slot.slot_id] = told
+
+
+def ask_again(what: str) -> str:
+    """The page that asks whether to erase, again: in another language."""
+    slot = visit().session().slot(request.args.get("slot"))
+    if slot is None:
+        return no_session()
+    return render_template("erase.html", slot=slot, what=what) if what in _ASKED else mailbox_page(slot)

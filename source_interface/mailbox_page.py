@@ -6,12 +6,13 @@ from flask import render_template, request
 from markupsafe import escape
 
 from crypto.xwing import Identity
+from source_interface import wording
 from source_interface.line_words import collected
 from source_interface.reply_pages import ReplyPage, open_replies
 from source_interface.services import services, visit
 from source_interface.submission import Outcome, Problem
 from source_interface.visit import new_form_id
-from store.intake.sessions import Slot
+from store.intake.sessions import Slot, Told
 
 TYPED_BYTES: Final = 20_000  # of escaped text that is given back in the page
 
@@ -28,15 +29,16 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
         slot=slot,
         exists=ref is not None,
         replies=replies,
-        outcome=outcome,
+        told=_told(slot, outcome),
         erased=erased,
-        note="" if _unseen(outcome) else _take_note(slot),
+        note=None if _unseen(outcome) else _take_note(slot),
         form_id=new_form_id(),
         is_open=place.submissions.is_open(),
         settings=place.settings,
         collected=collected(),
         typed=(typed := _beginning(outcome)),
         typed_cut=outcome is not None and len(typed) < len(outcome.typed),
+        typed_lost=outcome is not None and bool(outcome.typed) and not typed and not _kept(outcome),
     )
 
 
@@ -48,9 +50,12 @@ def returnable(outcome: Outcome | None) -> str:
 
 def _beginning(outcome: Outcome | None) -> str:
     """As much of that message as fits the page."""
-    if outcome is None or outcome.earlier or (outcome.receipt is not None and outcome.receipt.message):
-        return ""
-    return fitting(outcome.typed)
+    return "" if outcome is None or _kept(outcome) else fitting(outcome.typed)
+
+
+def _kept(outcome: Outcome) -> bool:
+    told = outcome.receipt or outcome.earlier
+    return told is not None and told.message
 
 
 def fitting(text: str) -> str:
@@ -71,9 +76,21 @@ def _unseen(outcome: Outcome | None) -> bool:
     return outcome is not None and Problem.BROKEN_OFF in outcome.problems
 
 
-def _take_note(slot: Slot) -> str:
-    """A sentence left for this codename's next page, such as what arrived before a connection broke."""
+def _told(slot: Slot, outcome: Outcome | None) -> Told | None:
+    """What became of a submission; when only the language was changed, what the page told before."""
+    if outcome is None:
+        return None
+    if not outcome.untrusted_language:
+        return wording.told(outcome)
+    return visit().session().shown.get(slot.slot_id) if outcome.tell_again else None
+
+
+def _take_note(slot: Slot) -> Told | None:
+    """What was left for this codename's next page, such as what arrived before a connection broke."""
     if slot.slot_id not in visit().session().notes:
-        return ""
+        return None
     with visit().sessions.changing(visit().cookie) as session:
-        return session.notes.pop(slot.slot_id, "")
+        note = session.notes.pop(slot.slot_id, None)
+        if note is not None:
+            session.shown[slot.slot_id] = note
+        return note

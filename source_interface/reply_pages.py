@@ -12,7 +12,7 @@ from crypto.errors import CryptoError, MalformedError
 from crypto.request import TURNING, ConsentRequest, Request, decode_request, digest
 from crypto.sealed_object import ContentType, Kind, ObjectHeader, ObjectReader
 from crypto.xwing import Identity
-from store import clock
+from source_interface.language import date_of
 from store.intake.blobs import MissingBlobError
 from store.intake.place import IntakePlace
 
@@ -124,12 +124,6 @@ def _words(request: Request) -> tuple[str, ...]:
 
 def _escaped(text: str) -> int:
     return len(escape(text).encode())
-
-
-def date_of(day: int) -> str:
-    """A day as people read it in English: `3 March 2026`."""
-    date = clock.date_of(day)
-    return f"{date.day} {date:%B %Y}"
 
 
 def safe_text(text: str) -> str:

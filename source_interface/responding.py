@@ -14,13 +14,14 @@ from crypto.request import LONGEST_REMARK, Question, Response, Say
 from crypto.xwing import Identity
 from source_interface.answers import no_session, stale_form
 from source_interface.budgets import BusyError, Expense
+from source_interface.language import choose
 from source_interface.mailbox_page import fitting, mailbox_page
 from source_interface.reply_pages import ReplyPart, open_request
 from source_interface.services import budget, services, visit
 from source_interface.small_form import read_small_form, reply_id
 from source_interface.visit import new_form_id
 from store.intake.errors import MailboxErasedError, MailboxFullError, NoSpaceError, RefusedSubmissionError
-from store.intake.sessions import Slot
+from store.intake.sessions import Slot, Told
 
 pages = Blueprint("responding", __name__)
 
@@ -48,8 +49,8 @@ class _NotTakenError(Exception):
 
 
 @pages.get("/answer")
-def show() -> str:
-    """One request with its form."""
+def show(typed: str = "") -> str:
+    """One request with its form; or what was `typed` to one that is gone."""
     slot = visit().session().slot(request.args.get("slot"))
     if slot is None or not slot.lookup:
         return no_session()
@@ -57,13 +58,14 @@ def show() -> str:
     if ref is None:
         return mailbox_page(slot)
     asked = _asked(slot, ref, request.args.get("reply", ""))
-    return _page(slot, asked, {}, None if _stands(asked) else Problem.GONE)
+    return _page(slot, asked, {"remark": typed}, None if _stands(asked) else Problem.GONE)
 
 
 @pages.post("/answer")
 def answer() -> str:
     """Take in an answer. When it is not taken, the request comes back with what was typed."""
     form = read_small_form(request)
+    choose(form.get("language", ""))
     if not visit().owns(form.get("token", "")):
         return stale_form(fitting(_remark(form)))
     slot = visit().session().slot(form.get("slot"))
@@ -73,6 +75,8 @@ def answer() -> str:
     if ref is None:
         return mailbox_page(slot)
     asked = _asked(slot, ref, form.get("reply", ""))
+    if "language" in form:
+        return _page(slot, asked, form, _told(form) if _stands(asked) else Problem.GONE)
     try:
         first = _take(form, slot, ref, asked)
     except _NotTakenError as error:
@@ -80,8 +84,19 @@ def answer() -> str:
     return render_template("answered.html", slot=slot, repeated=not first)
 
 
+def show_answered(*, repeated: bool) -> str:
+    """The page after an answer, again: in another language."""
+    slot = visit().session().slot(request.args.get("slot"))
+    return render_template("answered.html", slot=slot, repeated=repeated) if slot is not None else no_session()
+
+
 def _asked(slot: Slot, ref: bytes, untrusted_id: str) -> ReplyPart | None:
     return open_request(services().place, ref, Identity.from_seed(slot.seed), reply_id(untrusted_id))
+
+
+def _told(form: Mapping[str, str]) -> Problem | None:
+    """The problem that the page named which this form was on."""
+    return next((problem for problem in Problem if problem.value == form.get("told")), None)
 
 
 def _stands(asked: ReplyPart | None) -> TypeGuard[ReplyPart]:
@@ -102,7 +117,7 @@ def _take(form: Mapping[str, str], slot: Slot, ref: bytes, asked: ReplyPart | No
     with visit().sessions.changing(visit().cookie) as session:
         if form_id in session.receipts:
             return False
-        session.remember(form_id, "")
+        session.remember(form_id, Told())
     try:
         _send(response, slot, ref)
     except BaseException:

@@ -8,6 +8,7 @@ from flask import current_app, g
 from source_interface.advice_library import AdviceLibrary
 from source_interface.budgets import Budget, Budgets
 from source_interface.derivation import Derivation
+from source_interface.languages import Language
 from source_interface.visit import Visit
 from store.intake.place import IntakePlace
 
@@ -16,11 +17,16 @@ EXTENSION = "luwte"
 
 @dataclass(frozen=True)
 class Services:
-    """The opened intake host, the gate to key derivation, the advice, and the circuits' budgets when tor stands before."""
+    """What `create_app` was given and has made of it.
+
+    The opened intake host, the gate to key derivation, the advice, the languages to choose from, and the circuits' budgets
+    when tor stands before.
+    """
 
     place: IntakePlace
     derivation: Derivation
     advice: AdviceLibrary
+    languages: tuple[Language, ...]
     budgets: Budgets | None = None
 
 

@@ -12,17 +12,17 @@ from source_interface.receive import BrokenConnectionError, FieldPart, TooMuchEr
 _MOST_BYTES: Final = 16 * 1024
 
 
-def read_small_form(request: Request) -> Mapping[str, str]:
+def read_small_form(request: Request, *, most_bytes: int = _MOST_BYTES) -> Mapping[str, str]:
     """The fields of a form without files, the first of each name. RequestEntityTooLarge, BadRequest."""
-    if (request.content_length or 0) > _MOST_BYTES:
+    if (request.content_length or 0) > most_bytes:
         raise RequestEntityTooLarge  # unread: the server sees the client off so that the refusal is seen
     # What comes in chunks tells no length beforehand: without this, Werkzeug would read it to whatever end it has.
-    request.max_content_length = _MOST_BYTES
+    request.max_content_length = request.max_form_memory_size = most_bytes
     fields: MultiDict[str, str] = MultiDict()
     try:
         if request.mimetype != "multipart/form-data":
             return request.form
-        for part in receive(request, most_field_bytes=_MOST_BYTES):
+        for part in receive(request, most_field_bytes=most_bytes):
             if not isinstance(part, FieldPart):
                 raise BadRequest
             fields.add(part.name, part.text)

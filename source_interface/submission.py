@@ -24,11 +24,11 @@ from store.intake.errors import (
     TooLargeError,
 )
 from store.intake.place import IntakePlace
-from store.intake.sessions import Slot
+from store.intake.sessions import Slot, Told
 from store.intake.submissions import IncomingFile, Receipt, Submission
 
 _TOUCH_EVERY_SECONDS: Final = 300
-_FIELDS: Final = frozenset({"token", "slot", "form", "message"})
+_FIELDS: Final = frozenset({"token", "slot", "form", "message", "language", "told"})
 _NAMELESS: Final = "file"  # for what came without a name
 _SHOWN_CHARACTERS: Final = 255  # of a refused file's name
 
@@ -67,7 +67,9 @@ class Outcome:
     """What became of a submission, for the page that answers it.
 
     `problems` are in the order met, without doubles; `refused` names files that were not kept. `typed` is the message, for
-    giving it back when nothing of it was kept.
+    giving it back when nothing of it was kept. `earlier` is what was told when the same form came before.
+    `untrusted_language` is that of the button that was pressed instead of sending: then nothing is taken, and what the page
+    told is to be told again if `tell_again`.
     """
 
     slot: Slot | None = None
@@ -76,7 +78,9 @@ class Outcome:
     refused: list[str] = field(default_factory=list)
     typed: str = ""
     form_id: str = ""
-    earlier: str = ""
+    earlier: Told | None = None
+    untrusted_language: str = ""
+    tell_again: bool = False
 
     @property
     def kept(self) -> bool:
@@ -161,8 +165,13 @@ class Receiver:
             return
         self._decided = True
         self._outcome.typed = self._fields.get("message", "").replace("\r\n", "\n").strip()
+        self._outcome.untrusted_language = self._fields.get("language", "")
         if not self._visit.owns(self._fields.get("token", "")):
             self._outcome.add(Problem.STALE_FORM)
+            return
+        if self._outcome.untrusted_language:
+            self._outcome.tell_again = "told" in self._fields
+            self._outcome.slot = self._visit.session().slot(self._fields.get("slot"))
             return
         try:
             slot = self._claim()
@@ -205,7 +214,7 @@ class Receiver:
                 slot = self._outcome.slot = replace(slot, new_ref=new_ref)
                 session.put(slot)
             if form_id:
-                session.remember(form_id, "")
+                session.remember(form_id, Told())
         return slot
 
     def _derived(self, slot: Slot) -> Slot:

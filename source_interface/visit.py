@@ -1,30 +1,38 @@
 """One browser's visit: its cookie, the token for its forms, and what the host remembers of it meanwhile.
 
 The cookie is sent anew with every page, with one length whether or not a session stands behind it. The form token is
-derived from the cookie, which no other site can read or guess: no state is needed to check it.
+derived from the cookie, which no other site can read or guess: no state is needed to check it. The language of the pages
+stands in the cookie too: whoever has not begun anything has no session, and one that ended must still be told of in the
+language that was chosen.
 """
 
 import hmac
 import re
 import secrets
+from collections.abc import Container
 from typing import Final
 
 from flask import Request, Response
 
 from crypto.kdf import hkdf
+from source_interface.languages import ENGLISH, LONGEST_TAG
 from store.intake.sessions import COOKIE_LENGTH, BrowserSession, Sessions, new_cookie
 
 _COOKIE: Final = "luwte"
-_OURS: Final = re.compile(rf"[A-Za-z0-9_-]{{{COOKIE_LENGTH}}}")
+_OURS: Final = re.compile(rf"([A-Za-z0-9_-]{{{COOKIE_LENGTH}}})\.([A-Za-z_-]{{{LONGEST_TAG}}})")
+_FILL: Final = "_"
 
 
 class Visit:
-    """The visit that a request belongs to."""
+    """The visit that a request belongs to. `language` is the tag of one of `offered`."""
 
-    def __init__(self, request: Request, sessions: Sessions) -> None:
-        untrusted = request.cookies.get(_COOKIE, "")
-        self.cookie = untrusted if _OURS.fullmatch(untrusted) else new_cookie()
+    def __init__(self, request: Request, sessions: Sessions, offered: Container[str]) -> None:
+        ours = _OURS.fullmatch(request.cookies.get(_COOKIE, ""))
+        self.cookie, untrusted_tag = ours.groups() if ours else (new_cookie(), "")
+        tag = untrusted_tag.rstrip(_FILL)
+        self.language = tag if tag in offered else ENGLISH.tag
         self.sessions = sessions
+        self._left = False
 
     @property
     def token(self) -> str:
@@ -39,12 +47,19 @@ class Visit:
         return self.sessions.load(self.cookie)
 
     def leave(self) -> None:
-        """Forget the session and give the browser a fresh cookie."""
+        """Forget the session and give the browser a fresh cookie, in which the language is forgotten, too."""
         self.sessions.delete(self.cookie)
         self.cookie = new_cookie()
+        self._left = True
 
     def finish(self, response: Response) -> None:
-        response.set_cookie(_COOKIE, self.cookie, httponly=True, samesite="Strict", path="/")
+        tag = ENGLISH.tag if self._left else self.language
+        response.set_cookie(_COOKIE, cookie_value(self.cookie, tag), httponly=True, samesite="Strict", path="/")
+
+
+def cookie_value(secret: str, tag: str) -> str:
+    """What stands in the cookie: as long for every language."""
+    return f"{secret}.{tag.ljust(LONGEST_TAG, _FILL)}"
 
 
 def new_form_id() -> str:

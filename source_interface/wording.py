@@ -1,33 +1,62 @@
 """What a source is told about a submission, in plain sentences."""
 
+from dataclasses import replace
+from typing import Final
+
+from flask_babel import gettext, ngettext
 from markupsafe import escape
 
+from source_interface.language import number
 from source_interface.reply_pages import safe_text
 from source_interface.submission import Outcome, Problem
+from store.intake.sessions import Told
 
-_MIB = 1024 * 1024
-_NAME_CHARACTERS = 60
-_NAME_HTML_BYTES = 120  # forty of them stand on one page, twice
-_NAMES = 20
-_LONGEST_NAME = 255  # characters that are looked at
+_MIB: Final = 1024 * 1024
+_NAME_CHARACTERS: Final = 60
+_NAME_HTML_BYTES: Final = 120  # forty of them stand on one page, twice
+_NAMES: Final = 20
+_LONGEST_NAME: Final = 255  # characters that are looked at
 
 
-def receipt(outcome: Outcome) -> str:
-    """What arrived, in one or two sentences, without anything of the message itself."""
+def told(outcome: Outcome) -> Told:
+    """What the page that answers a submission tells, and may have to tell again. Nothing of the message itself."""
+    if Problem.REPEATED in outcome.problems:
+        earlier = outcome.earlier or Told()
+        return replace(earlier, problems=(*earlier.problems, Problem.REPEATED.value))
     kept = outcome.receipt
+    files = kept.files if kept is not None else ()
+    return Told(
+        kept is not None and kept.message,
+        len(files),
+        tuple(file_name(name) for name, _ in files[:_NAMES]),
+        tuple(map(file_name, outcome.refused[:_NAMES])),
+        tuple(problem.value for problem in outcome.problems),
+    )
+
+
+def receipt(told: Told) -> str:
+    """What arrived, in one or two sentences."""
     sentences = []
-    if kept is not None and kept.message:
-        sentences.append("Your message arrived.")
-    if kept is not None and kept.files:
-        names = ", ".join(file_name(name) for name, _ in kept.files[:_NAMES])
-        sentences.append(f"{_count(len(kept.files))} arrived whole: {names}.")
+    if told.message:
+        sentences.append(gettext("Your message arrived."))
+    if told.files:
+        names, files = ", ".join(told.names), told.files
+        sentences.append(
+            ngettext(
+                "%(count)s file arrived whole: %(names)s.",
+                "%(count)s files arrived whole: %(names)s.",
+                files,
+                count=number(files),
+                names=names,
+            )
+        )
     if not sentences:
-        sentences.append("Nothing of it arrived.")
-    if Problem.BROKEN_OFF in outcome.problems:
-        sentences.append("Then the connection broke off.")
-        if outcome.refused:
-            sentences.append(f"Not whole, and not kept: {', '.join(map(file_name, outcome.refused[:_NAMES]))}.")
-        sentences.append("Please send what is missing again.")
+        sentences.append(gettext("Nothing of it arrived."))
+    if Problem.BROKEN_OFF.value in told.problems:
+        sentences.append(gettext("Then the connection broke off."))
+        if told.refused:
+            sentences.append(gettext("Not whole, and not kept: %(names)s.", names=", ".join(told.refused)))
+        sentences.append(gettext("Please send what is missing again."))
     return " ".join(sentences)
 
 
@@ -41,8 +70,6 @@ def file_name(untrusted_name: str) -> str:
 
 
 def file_limit(file_bytes: int) -> str:
-    return f"{file_bytes // _MIB} MiB" if file_bytes >= _MIB else f"{file_bytes} bytes"
-
-
-def _count(files: int) -> str:
-    return "1 file" if files == 1 else f"{files} files"
+    if file_bytes >= _MIB:
+        return gettext("%(size)s MiB", size=number(file_bytes // _MIB))
+    return ngettext("%(size)s byte", "%(size)s bytes", file_bytes, size=number(file_bytes))

@@ -66,16 +66,37 @@ class Slot:
     seed: bytes = b""
 
 
+@dataclass(frozen=True, repr=False)
+class Told:
+    """What a source is told about one submission: facts, for sentences in whatever language the page has.
+
+    `names` are those of kept files, as they are shown; `files` counts all of them. `refused` are names, too. `problems` are
+    the values of the pages' own list.
+    """
+
+    message: bool = False
+    files: int = 0
+    names: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> bool:
+        """Whether anything of the submission was kept."""
+        return self.message or self.files > 0
+
+
 @dataclass(repr=False)
 class BrowserSession:
-    """What one browser's cookie opens. `notes` are sentences for a slot's next page, and go with it.
+    """What one browser's cookie opens. `notes` are for a slot's next page, `shown` is what its latest page told.
 
-    `receipts` answer a repeated form.
+    `receipts` answer a repeated form; those of forms that are still coming in tell nothing yet.
     """
 
     slots: list[Slot] = field(default_factory=list)
-    receipts: dict[str, str] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
+    receipts: dict[str, Told] = field(default_factory=dict)
+    notes: dict[str, Told] = field(default_factory=dict)
+    shown: dict[str, Told] = field(default_factory=dict)
 
     def slot(self, slot_id: str | None) -> Slot | None:
         """The slot with this id; without one the latest."""
@@ -89,8 +110,9 @@ class BrowserSession:
         self.slots = [*others[1 - MOST_SLOTS :], slot]
         left = {kept.slot_id for kept in self.slots}
         self.notes = {slot_id: note for slot_id, note in self.notes.items() if slot_id in left}
+        self.shown = {slot_id: told for slot_id, told in self.shown.items() if slot_id in left}
 
-    def remember(self, form_id: str, receipt: str) -> None:
+    def remember(self, form_id: str, receipt: Told) -> None:
         self.receipts[form_id] = receipt
         while len(self.receipts) > _MOST_RECEIPTS:
             del self.receipts[next(iter(self.receipts))]
@@ -243,8 +265,9 @@ def _encode(session: BrowserSession, used: int) -> bytes:
         "v": 1,
         "used": used,
         "slots": slots,
-        "receipts": [[k, v] for k, v in session.receipts.items()],
-        "notes": [[s.slot_id, session.notes[s.slot_id]] for s in session.slots if s.slot_id in session.notes],
+        "receipts": [[k, *_told(v)] for k, v in session.receipts.items()],
+        "notes": [[s.slot_id, *_told(session.notes[s.slot_id])] for s in session.slots if s.slot_id in session.notes],
+        "shown": [[s.slot_id, *_told(session.shown[s.slot_id])] for s in session.slots if s.slot_id in session.shown],
     })
 
 
@@ -256,7 +279,17 @@ def _decode(plain: bytes) -> tuple[int, BrowserSession]:
         Slot(slot_id, new_ref, Codename.from_canonical(canonical) if canonical else None, lookup, seed)
         for slot_id, new_ref, canonical, lookup, seed in fields.array("slots", most=MOST_SLOTS)
     ]
-    receipts = {k: v for k, v in fields.array("receipts", most=_MOST_RECEIPTS)}  # noqa: C416 - pairs become a map
-    notes = {k: v for k, v in fields.array("notes", most=MOST_SLOTS)}  # noqa: C416 - pairs become a map
+    receipts = {k: _of_told(told) for k, *told in fields.array("receipts", most=_MOST_RECEIPTS)}
+    notes = {k: _of_told(told) for k, *told in fields.array("notes", most=MOST_SLOTS)}
+    shown = {k: _of_told(told) for k, *told in fields.array("shown", most=MOST_SLOTS)}
     fields.done()
-    return used, BrowserSession(slots, receipts, notes)
+    return used, BrowserSession(slots, receipts, notes, shown)
+
+
+def _told(told: Told) -> list[Any]:
+    return [int(told.message), told.files, list(told.names), list(told.refused), list(told.problems)]
+
+
+def _of_told(told: list[Any]) -> Told:
+    message, files, names, refused, problems = told
+    return Told(bool(message), files, tuple(names), tuple(refused), tuple(problems))

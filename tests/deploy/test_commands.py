@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.command import sentences
+from source_interface.languages import TAGS
 from store.clock import SystemClock, date_of, today
 from store.desk import vault
 from store.desk.line_notices import NoticeDraft
@@ -185,10 +186,26 @@ def test_after_a_clock_that_was_ahead_status_says_what_couriers_wait_for_and_col
     assert "clock" not in ok("luwte-intake", "status", *state)
 
 
+def test_languages_lists_coverage_review_and_what_is_offered_as_the_operator_chose(places):
+    state = places[0] / "intake"
+    table = {line.split()[0]: line for line in ok("luwte-intake", "languages", "--state", state).splitlines()}
+    assert set(TAGS) <= set(table)
+    assert re.match(r"en +yes +(\d+) of \1 +\(the source\) +English$", table["en"])
+    assert re.match(r"nl +yes +(\d+) of \1 +(no|\d{4}-\d\d) +Nederlands$", table["nl"])
+    (state / "intake.toml").write_text("[languages]\nnl = false\n")
+    try:
+        told = ok("luwte-intake", "languages", "--state", state)
+        assert re.search(r"^nl +no, as intake.toml says ", told, re.MULTILINE)
+        (state / "intake.toml").write_text("[languages]\nxx = true\n")
+        assert "intake.toml: 'xx' is no language" in fails("luwte-intake", "languages", "--state", state)
+    finally:
+        (state / "intake.toml").unlink()
+
+
 @pytest.mark.parametrize("name", ["luwte-intake", "luwte-desk"])
 def test_help_shows_how_to_begin_and_every_command_explains_itself(name):
     told = ok(name, "--help")
-    commands = {"luwte-intake": ["init", "serve", "collect", "deliver", "status", "advice"]}.get(
+    commands = {"luwte-intake": ["init", "serve", "collect", "deliver", "status", "advice", "languages"]}.get(
         name, ["init", "pair", "serve", "import", "export", "verify"]
     )
 
@@ -197,7 +214,9 @@ def test_help_shows_how_to_begin_and_every_command_explains_itself(name):
         assert "--state" in ok(name, command, "--help")
 
 
-@pytest.mark.parametrize("command", [["collect", "--to", "x"], ["deliver", "x"], ["status"], ["serve"], ["advice"]])
+@pytest.mark.parametrize(
+    "command", [["collect", "--to", "x"], ["deliver", "x"], ["status"], ["serve"], ["advice"], ["languages"]]
+)
 def test_intake_commands_need_a_host(tmp_path, command):
     assert "luwte-intake init" in fails("luwte-intake", command[0], "--state", tmp_path / "none", *command[1:])
 

@@ -24,6 +24,13 @@ def test_limits_and_database_are_taken_from_the_file(tmp_path):
     assert (found.settings.files_per_submission, found.database_url) == (3, "postgresql+psycopg:///luwte")
 
 
+def test_languages_are_taken_from_the_file(tmp_path):
+    assert load_configuration(write(tmp_path, "[languages]\nnl = false\nar = true\n")).languages == {
+        "nl": False,
+        "ar": True,
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -40,6 +47,10 @@ def test_limits_and_database_are_taken_from_the_file(tmp_path):
         ("[limits]\nbundle_bytes = 1", "bundle_bytes"),
         ("database_url = 3", "database_url"),
         ("limits = 3", "limits"),
+        ("languages = 3", "languages"),
+        ("[languages]\nxx = true", "xx"),
+        ("[languages]\nnl = 'yes'", "nl must be true or false"),
+        ("[languages]\nen = false", "en cannot be switched off"),
         ("not toml", "intake.toml"),
     ],
 )

@@ -125,7 +125,7 @@ def headers_of(answer: bytes) -> dict[str, str]:
     """Each header, the cookie's own letters left out."""
     lines = answer.partition(b"\r\n\r\n")[0].decode("ascii").split("\r\n")[1:]
     found = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-    found["set-cookie"] = re.sub(r"^luwte=[\w-]+;", "", found["set-cookie"])
+    found["set-cookie"] = re.sub(r"^luwte=[\w.-]+;", "", found["set-cookie"])
     return found
 
 

@@ -15,11 +15,13 @@ import source_interface.derivation
 from crypto import codename
 from crypto.kdf import TEST_KDF, SourceKeys, derive_source_keys
 from source_interface import create_app
+from source_interface.catalogues import English
 from source_interface.errors import QuietFlask
+from source_interface.languages import TAGS
 from store.desk.model import EntryKind
 from store.intake.place import IntakePlace
 from store.intake.settings import KIB, MIB, Settings
-from tests.source_interface.source_browser import SourceBrowser
+from tests.source_interface.source_browser import MISSING, SourceBrowser
 from tests.support.clock import SetClock
 from tests.support.road import Road, collect_bundles, dispatch_bundles
 from tests.support.waiting import wait_until
@@ -148,6 +150,15 @@ def size_now(path: Path) -> int:
         return 0
 
 
+@pytest.fixture(scope="session", autouse=True)
+def visibly_untranslated() -> Iterator[None]:
+    """A text that a catalogue lacks is marked: no page with such a mark passes `check_page`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(English, "gettext", lambda _, text: MISSING + text)
+        patch.setattr(English, "ngettext", lambda _, one, many, n: MISSING + (one if n == 1 else many))
+        yield
+
+
 @pytest.fixture(scope="session")
 def paired(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A paired desk and host, made once and copied for each test."""
@@ -165,7 +176,7 @@ def served(paired: Path, folder: Path, **limits: int) -> Iterator[Intake]:
     place = IntakePlace.open(
         road.host_state, settings=Settings(**{**SMALL, **limits}), runtime=folder / "runtime", clock=clock
     )
-    app = create_app(place, profile=TEST_KDF)
+    app = create_app(place, languages=dict.fromkeys(TAGS, True), profile=TEST_KDF)
     server = _Server(app)
     try:
         yield Intake(place, app, server.port, road, clock)

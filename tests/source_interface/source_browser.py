@@ -6,13 +6,17 @@ import http.client
 import re
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from deploy.trial.browser import Browser, Form, Page, Upload, multipart
+from source_interface.languages import LONGEST_TAG, TAGS
 from source_interface.page import PAGE_BYTES
 
+MISSING = "⟦untranslated⟧"  # what the tests' catalogues say before English
 HOSTILE = "'\"><xss onclick=1></p></textarea></title></style></script><!--{{7*7}}&amp;&lt;"
 BIDI = "\u202e\u2066\u202b"
+RIGHT_TO_LEFT = {"ar", "fa", "ckb", "ug"}
 FORBIDDEN_TAGS = {
     "xss",
     "script",
@@ -59,6 +63,11 @@ class SourceBrowser(Browser):
         page = super()._understand(*arguments)
         check_page(page)
         return page
+
+    @property
+    def secret(self) -> str:
+        """What opens the session; the language stands after it in the cookie."""
+        return self.cookies["luwte"].partition(".")[0]
 
     def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Page:
         """A request that no page leads to."""
@@ -112,6 +121,17 @@ class SourceBrowser(Browser):
         asked = self.submit(page, form)
         return self.submit(asked, asked.form(having="sure")) if sure and what != "reply" else asked
 
+    def switch(self, page: Page, tag: str, typed: Mapping[str, str] | None = None) -> Page:
+        """Press the button of a language, after typing something into the page."""
+        tags = structure(page)
+        button = next(given for name, given in tags if name == "button" and given.get("value") == tag)
+        ids = [given.get("id") for name, given in tags if name == "form"]
+        form = page.forms[ids.index(button["form"])]
+        pressed = replace(
+            form, action=button.get("formaction") or form.action, enctype=button.get("formenctype") or form.enctype
+        )
+        return self.submit(page, pressed, typed, button=("language", tag))
+
     def leave(self, page: Page) -> Page:
         return self.submit(page, page.form(action="/leave"))
 
@@ -125,6 +145,10 @@ def words_of(page: Page) -> list[str]:
 
 def mailbox_link(page: Page) -> str:
     return next(link for link in page.links if link.startswith("/mailbox"))
+
+
+def language_of(page: Page) -> str:
+    return structure(page)[0][1]["lang"] or ""
 
 
 def given_back(page: Page) -> list[str]:
@@ -148,6 +172,9 @@ def check_page(page: Page) -> None:
     _check_headers(page)
     tags = structure(page)
     assert tags[0][0] == "html", page.body[:200]
+    assert tags[0][1]["lang"] in TAGS
+    assert tags[0][1]["dir"] == ("rtl" if tags[0][1]["lang"] in RIGHT_TO_LEFT else "ltr")
+    assert MISSING not in page.body.decode(), f"{page.path}: {page.text}"
     for tag, attributes in tags:
         assert tag not in FORBIDDEN_TAGS, tag
         assert "http-equiv" not in attributes, attributes
@@ -180,7 +207,7 @@ def _check_headers(page: Page) -> None:
     assert "http" not in policy
     cookie = page.headers["Set-Cookie"]
     name_and_value, *flags = [part.strip() for part in cookie.split(";")]
-    assert re.fullmatch(r"luwte=[A-Za-z0-9_-]{43}", name_and_value), cookie
+    assert re.fullmatch(rf"luwte=[A-Za-z0-9_-]{{43}}\.[A-Za-z_-]{{{LONGEST_TAG}}}", name_and_value), cookie
     assert sorted(flags) == ["HttpOnly", "Path=/", "SameSite=Strict"], cookie
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +12,6 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-import source_interface.advice_pages
 from crypto.request import ConsentRequest, Question
 from store.desk.consent import Standing
 from tests.source_interface.conftest import DAY, Intake
@@ -54,9 +54,10 @@ class Person:
 def overflows(driver: webdriver.Chrome) -> list[str]:
     """Where the page shown is wider than the screen: at which width, in which direction."""
     found = []
+    own = driver.find_element(By.CSS_SELECTOR, "html").get_dom_attribute("dir") or "ltr"
     for width in WIDTHS:
         page_size(driver, width)
-        for direction in ("rtl", "ltr"):
+        for direction in ("rtl", "ltr", own):
             root = driver.execute_cdp_cmd("DOM.getDocument", {"depth": 1})["root"]
             html = next(child for child in root["children"] if child["nodeName"] == "HTML")
             turned = {"nodeId": html["nodeId"], "name": "dir", "value": direction}
@@ -108,7 +109,7 @@ def test_scripts_do_not_run_here(driver: webdriver.Chrome) -> None:
 def test_a_page_that_is_too_wide_would_be_noticed(driver: webdriver.Chrome) -> None:
     head = "<!doctype html><meta name=viewport content='width=device-width,initial-scale=1'>"
     driver.get(f"data:text/html,{head}<div style='width:900px'>wide</div>")
-    assert overflows(driver) == ["320 rtl", "320 ltr"]
+    assert overflows(driver) == ["320 rtl", "320 ltr", "320 ltr"]
 
 
 def test_a_style_that_the_policy_does_not_allow_would_be_noticed(person: Person) -> None:
@@ -223,11 +224,10 @@ def test_every_other_page_fits_the_screen_too(person: Person) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "nl"])
-def test_all_advice_fits_the_screen_and_is_one_request_a_page(
-    person: Person, language: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(source_interface.advice_pages, "language", lambda: language)
+def test_all_advice_fits_the_screen_and_is_one_request_a_page(person: Person, language: str) -> None:
     person.open("/")
+    if language != "en":
+        person.click(f'#languages button[value="{language}"]')
     person.click('a[href="/advice"]')
     topics = [link.get_dom_attribute("href") for link in person.driver.find_elements(By.CSS_SELECTOR, ".topics a")]
     for topic in topics:
@@ -237,7 +237,54 @@ def test_all_advice_fits_the_screen_and_is_one_request_a_page(
     console, asked = said(person.driver)
     assert console == []
     assert asked <= {f"127.0.0.1:{person.intake.port}", "data"}
-    assert len(person.asked) == person.pages == 2 + 2 * 15
+    assert len(person.asked) == person.pages == 2 + 2 * 15 + (language != "en")
+
+
+def test_a_journey_in_arabic_with_the_language_changed_in_the_middle_of_writing(person: Person, tmp_path: Path) -> None:
+    """What was typed is still there, nothing was sent by it, no file went over the wire, and no address names the language."""
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(os.urandom(70_000))
+    written = "ما حدث لي.\n\nفي القنصلية 2024"
+
+    person.open("/")
+    person.click('#languages button[value="ar"]')
+    assert person.find("html").get_dom_attribute("dir") == "rtl"
+    person.click('form[action="/codename"] button')
+    words = [item.text for item in person.driver.find_elements(By.CSS_SELECTOR, "ol.codename li")]
+    left = [item.rect["x"] for item in person.driver.find_elements(By.CSS_SELECTOR, "ol.codename li")]
+    assert left[0] < left[1], "a codename runs from left to right on every page"
+    person.click('a[href^="/mailbox"]')
+    person.find("textarea[name=message]").send_keys(written)
+    person.find("input[type=file]").send_keys(str(photo))
+    person.click('#languages button[value="nl"]')
+    assert person.find("textarea[name=message]").get_property("value") == written
+    person.click('#languages button[value="ar"]')
+    assert person.find("textarea[name=message]").get_property("value") == written
+    assert person.intake.blobs() == 0
+    person.find("input[type=file]").send_keys(str(photo))
+    person.click('form[action="/mailbox"] button')
+    assert "وصلت رسالتك." in person.text
+    person.click('form[action="/leave"] button')
+
+    assert dict(person.intake.received()) == {"": written, photo.name: photo.read_bytes()}
+    person.intake.reply("جواب لك")
+    person.open("/")
+    person.click('#languages button[value="ar"]')
+    person.click('main a[href="/login"]')
+    person.find("[name=codename]").send_keys(" ".join(words))
+    person.click('form[action="/login"] button')
+    assert "جواب لك" in person.text
+    console, asked = said(person.driver)
+    assert console == []
+    assert asked <= {f"127.0.0.1:{person.intake.port}", "data"}
+    assert len(person.asked) == person.pages
+    addresses = [entry["url"] for entry in history(person.driver)]
+    assert not [address for address in addresses if re.search(r"\b(ar|nl)\b", urlsplit(address).path)]
+
+
+def history(driver: webdriver.Chrome) -> list[dict[str, str]]:
+    entries: list[dict[str, str]] = driver.execute_cdp_cmd("Page.getNavigationHistory", {})["entries"]
+    return entries
 
 
 def test_nothing_of_a_visit_stays_in_the_browser_after_leaving(person: Person) -> None:

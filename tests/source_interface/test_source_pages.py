@@ -7,6 +7,7 @@ import pytest
 
 import source_interface.landing
 import source_interface.reply_pages
+from source_interface.languages import TAGS
 from source_interface.page import PAGE_BYTES
 from store.intake.settings import KIB
 from tests.source_interface.conftest import Intake
@@ -177,15 +178,18 @@ def test_an_error_of_our_own_gets_a_page_and_a_log_line_without_anything_of_the_
     logged = caplog.text + "".join(capfd.readouterr())
     assert "RuntimeError" in logged
     assert "conftest" not in logged.lower()
-    for told in ("secret", "marked", "127.0.0.1", "/codename", "POST", browser.cookies["luwte"]):
+    for told in ("secret", "marked", "127.0.0.1", "/codename", "POST", browser.secret):
         assert told not in logged.replace("issue_codename", ""), told
 
 
-def test_the_fullest_page_there_can_be_still_fits(open_intake: Callable[..., Intake]) -> None:
+@pytest.mark.parametrize("language", TAGS)
+def test_the_fullest_page_there_can_be_still_fits(open_intake: Callable[..., Intake], language: str) -> None:
     """Forty long names from before a break, forty now, text given back and a full page of replies, all to be escaped."""
     intake = open_intake(message_characters=10, mailbox_bytes=64 * 1024 * KIB)
     names = [("'" * 250 + str(number), b"") for number in range(40)]
     browser = intake.browser()
+    if language != "en":
+        browser.switch(browser.get("/"), language)
     mailbox = browser.open_new_mailbox()
     browser.send(mailbox, "hello")
     intake.reply("'" * 3_400, "'" * 30_000)

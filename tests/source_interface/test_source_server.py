@@ -239,7 +239,7 @@ def test_nothing_of_any_request_is_logged_not_even_with_an_error_of_our_own(tmp_
         "GET",
         "/login",
         "SELECT",
-        browser.cookies["luwte"],
+        browser.secret,
         "HTTP/",
     ):
         assert told not in said, told

@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 from crypto import codename
 from crypto.codename import Codename
 from store.intake.place import IntakePlace
-from store.intake.sessions import COOKIE_LENGTH, MOST_SLOTS, BrowserSession, Sessions, new_cookie, new_slot
+from store.intake.sessions import COOKIE_LENGTH, MOST_SLOTS, BrowserSession, Sessions, Told, new_cookie, new_slot
 from tests.store.intake.conftest import Line
 from tests.support.postgresql import PostgreSQL
 
 HALF_AN_HOUR = 30 * 60
+KEPT = Told(message=True, files=2, names=("photo.jpg", "فيديو.mp4"))
+BROKEN = Told(refused=("half.bin",), problems=("broken off",))
 
 
 class Seconds:
@@ -60,10 +62,12 @@ def test_what_was_put_is_loaded_with_the_cookie(sessions: Sessions) -> None:
     with sessions.changing(cookie) as session:
         session.put(fresh)
         session.put(derived)
-        session.remember("form", "what was kept")
-        session.notes[fresh.slot_id] = "a note"
+        session.remember("form", KEPT)
+        session.notes[fresh.slot_id] = session.shown[derived.slot_id] = BROKEN
     loaded = sessions.load(cookie)
-    assert loaded == BrowserSession([fresh, derived], {"form": "what was kept"}, {fresh.slot_id: "a note"})
+    assert loaded == BrowserSession(
+        [fresh, derived], {"form": KEPT}, {fresh.slot_id: BROKEN}, {derived.slot_id: BROKEN}
+    )
     assert loaded.slot(None) == derived
     assert loaded.slot(fresh.slot_id) == fresh
     assert loaded.slot("another") is None
@@ -111,7 +115,7 @@ def test_the_stored_bytes_hold_nothing_of_codename_keys_or_cookie(line: Line, re
     cookie = new_cookie()
     with host.sessions.changing(cookie) as session:
         session.put(slot)
-        session.remember("form", "a receipt that names secret.pdf")
+        session.remember("form", Told(files=1, names=("secret.pdf",)))
     if line.database_url:
         server: PostgreSQL = request.getfixturevalue("postgresql")
         found = rows(host)[0]
@@ -327,9 +331,9 @@ def test_notes_for_tabs_that_have_gone_go_with_them(sessions: Sessions) -> None:
         slot = new_slot()
         with sessions.changing(cookie) as session:
             session.put(slot)
-            session.notes[slot.slot_id] = "your connection broke"
+            session.notes[slot.slot_id] = session.shown[slot.slot_id] = BROKEN
     loaded = sessions.load(cookie)
-    assert set(loaded.notes) == {slot.slot_id for slot in loaded.slots}
+    assert set(loaded.notes) == set(loaded.shown) == {slot.slot_id for slot in loaded.slots}
     assert len(loaded.slots) == MOST_SLOTS
 
 
@@ -337,7 +341,7 @@ def test_only_the_last_receipts_are_remembered(sessions: Sessions) -> None:
     cookie = new_cookie()
     for number in range(20):
         with sessions.changing(cookie) as session:
-            session.remember(f"form {number}", "kept")
+            session.remember(f"form {number}", KEPT)
     assert list(sessions.load(cookie).receipts) == [f"form {number}" for number in range(12, 20)]
 
 

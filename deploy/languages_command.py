@@ -1,0 +1,33 @@
+"""`luwte-intake languages`: the languages of the source's pages, how complete and reviewed each is, and which are offered."""
+
+from collections.abc import Mapping
+
+import click
+
+from source_interface.catalogues import Catalogue, catalogues, offered
+
+
+def show(choices: Mapping[str, bool]) -> None:
+    """A table, then how to change it."""
+    shown = {language.tag for language in offered(choices)}
+    rows = [["language", "offered", "translated", "reviewed by a native speaker", "name"]]
+    for tag, catalogue in catalogues().items():
+        why = "" if tag not in choices else ", as intake.toml says"
+        rows.append([
+            tag,
+            ("yes" if tag in shown else "no") + why,
+            f"{catalogue.translated} of {catalogue.texts}",
+            _review(catalogue),
+            catalogue.language.name,
+        ])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    click.echo("To offer a language or not, write into intake.toml, under [languages]:  ti = true  or  tr = false")
+    click.echo("An unreviewed translation can mislead. Have a native speaker read it before people depend on it.")
+
+
+def _review(catalogue: Catalogue) -> str:
+    if catalogue.is_source:
+        return "(the source)"
+    return catalogue.reviewed or "no"
