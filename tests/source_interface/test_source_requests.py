@@ -9,7 +9,6 @@ import pytest
 from crypto.request import LONGEST_REMARK, ConsentRequest, Question, Request
 from crypto.sealed_object import ContentType, Kind, ObjectHeader, seal_object
 from deploy.trial.browser import Form, Page, Upload
-from source_interface.reply_pages import date_of
 from store.desk.asking import Asked
 from store.desk.consent import Standing
 from store.desk.model import EntryKind
@@ -18,7 +17,6 @@ from store.intake.submissions import Submission
 from tests.source_interface.conftest import DAY, Intake
 from tests.source_interface.source_browser import HOSTILE, SourceBrowser, given_back, structure
 from tests.source_interface.test_source_mailbox import Source, put, reply_texts
-from tests.support.road import dispatch_bundles
 
 CONSENT = ConsentRequest(
     "Somebody in Utrecht was told:\n\n  “Your brother will pay.”", "Police, unit T", "to protect you", DAY + 30
@@ -32,17 +30,7 @@ def source(intake: Intake) -> Source:
 
 
 def ask(source: Source, *requests: Request) -> None:
-    """The desk asks the source that wrote last, and the courier brings it."""
-    intake = source.intake
-    intake.received()
-    with intake.road.desk() as desk:
-        newest = max(one.source_id for one in desk.inbox.sources())
-        for request in requests:
-            desk.requests.ask(newest, request)
-        desk.exporting.export(intake.road.stick)
-    for path in dispatch_bundles(intake.road.stick):
-        intake.place.deliverer.deliver(path)
-        path.unlink()
+    source.intake.ask(*requests)
 
 
 def asked_at_desk(source: Source) -> list[Asked]:
@@ -87,7 +75,7 @@ def test_a_consent_request_shows_exactly_what_to_whom_what_for_and_until_when(so
         assert f'<div class="text exact" dir="auto">{CONSENT.text}</div>' in page.body.decode()
         assert CONSENT.recipient in page.text
         assert CONSENT.purpose in page.text
-    assert f"A yes would hold until {date_of(CONSENT.until)}." in page.text
+    assert "A yes would hold until 3 November 2024." in page.text
     assert [value for name, value in answer_form(page).buttons if name == "say"] == ["yes", "no", "ask"]
 
 
