@@ -31,12 +31,24 @@ class Kind(StrEnum):
     REPLY = "reply"
 
 
+class ContentType(StrEnum):
+    """How content is to be read: as plain text or a file's bytes, or as `crypto.request` says."""
+
+    PLAIN = "plain"
+    REQUEST = "request"
+    RESPONSE = "response"
+
+
+_BEARERS: Final = {ContentType.REQUEST: Kind.REPLY, ContentType.RESPONSE: Kind.MESSAGE}
+
+
 @dataclass(frozen=True)
 class ObjectHeader:
     """What travels with the content, sealed like it.
 
     `line`, `mailbox_ref`, `object_id` and `submission_id` are 16 bytes; `day` is in days since 1970. Messages and files
-    have `submission_id`, `epoch` and `reply_key`; files have `name`, as the browser gave it: untrusted.
+    have `submission_id`, `epoch` and `reply_key`; files have `name`, as the browser gave it: untrusted. A reply may hold a
+    request, a message a response.
     """
 
     kind: Kind
@@ -48,12 +60,15 @@ class ObjectHeader:
     epoch: int | None = None
     reply_key: Recipient | None = None
     name: str | None = None
+    content_type: ContentType = ContentType.PLAIN
 
     def __post_init__(self) -> None:
         from_source = self.kind is not Kind.REPLY
         given = (self.submission_id is not None, self.epoch is not None, self.reply_key is not None)
         if given != (from_source,) * 3 or (self.name is not None) != (self.kind is Kind.FILE):
             raise ValueError(f"fields that a {self.kind} does not have, or lacks")
+        if _BEARERS.get(self.content_type, self.kind) is not self.kind:
+            raise ValueError(f"a {self.content_type} in a {self.kind}")
 
     def encode(self) -> bytes:
         fields: dict[str, Any] = {
@@ -68,6 +83,8 @@ class ObjectHeader:
             fields |= {"sub": self.submission_id, "epoch": self.epoch, "key": self.reply_key.raw}
         if self.name is not None:
             fields["name"] = self.name
+        if self.content_type is not ContentType.PLAIN:
+            fields["type"] = str(self.content_type)
         return cbor.encode(fields)
 
     @classmethod
@@ -89,6 +106,7 @@ class ObjectHeader:
             epoch=fields.uint("epoch", least=1) if from_source else None,
             reply_key=Recipient(fields.bytes("key", RECIPIENT_LENGTH)) if from_source else None,
             name=fields.text("name", most_bytes=LONGEST_NAME) if kind is Kind.FILE else None,
+            content_type=_content_type(fields, kind),
         )
         fields.done()
         return header
@@ -96,6 +114,17 @@ class ObjectHeader:
     @property
     def bucket(self) -> Callable[[int], int]:
         return file_bucket if self.kind is Kind.FILE else message_bucket
+
+
+def _content_type(fields: cbor.Fields, kind: Kind) -> ContentType:
+    """Plain content says nothing, so that there is one encoding of it."""
+    if not fields.has("type"):
+        return ContentType.PLAIN
+    said = fields.text("type", most_bytes=16)
+    for content_type, bearer in _BEARERS.items():
+        if (said, kind) == (content_type, bearer):
+            return content_type
+    raise MalformedError("a type of content that is not known here, or not in this kind of object")
 
 
 class ObjectSealer:

@@ -11,7 +11,18 @@ from werkzeug.exceptions import BadRequest
 
 from crypto import wordlists
 from crypto.kdf import LUWTE_KDF_1, Profile
-from source_interface import advice_pages, answers, headers, landing, leaving, login, mailbox, switching, wording
+from source_interface import (
+    advice_pages,
+    answers,
+    headers,
+    landing,
+    leaving,
+    login,
+    mailbox,
+    responding,
+    switching,
+    wording,
+)
 from source_interface.advice_library import FOLDER, AdviceLibrary
 from source_interface.budgets import CIRCUIT, Budgets, BusyError, CountedBody, NoBudget
 from source_interface.catalogues import offered, page_texts
@@ -52,7 +63,8 @@ def create_app(
     )
     style = _fill_templates(app)
     Babel(app, locale_selector=lambda: current().locale).domain_instance = page_texts()
-    for blueprint in (landing.pages, advice_pages.pages, login.pages, mailbox.pages, leaving.pages, switching.pages):
+    parts = (landing, advice_pages, login, mailbox, responding, leaving, switching)
+    for blueprint in (part.pages for part in parts):
         app.register_blueprint(blueprint)
     register(app)
     _surround_requests(app, headers.content_security_policy(style))

@@ -10,7 +10,7 @@ from source_interface.language import choose
 from source_interface.mailbox_page import TYPED_BYTES, mailbox_page, returnable
 from source_interface.receive import UPLOADS, FieldPart, Part, receive
 from source_interface.services import budget, services, visit
-from source_interface.small_form import read_small_form
+from source_interface.small_form import read_small_form, reply_id
 from source_interface.submission import Outcome, Problem, Receiver
 from store.intake.sessions import Slot
 
@@ -59,7 +59,7 @@ def erase() -> str:
     if ref is None or what not in ("reply", *_ASKED):
         return mailbox_page(slot)
     if what == "reply":
-        replies.erase(ref, _reply_id(form.get("reply", "")))
+        replies.erase(ref, reply_id(form.get("reply", "")))
         return mailbox_page(slot, erased="reply")
     if form.get("sure") != "yes":
         return render_template("erase.html", slot=slot, what=what)
@@ -100,10 +100,3 @@ def ask_again(what: str) -> str:
     if slot is None:
         return no_session()
     return render_template("erase.html", slot=slot, what=what) if what in _ASKED else mailbox_page(slot)
-
-
-def _reply_id(untrusted_hex: str) -> bytes:
-    try:
-        return bytes.fromhex(untrusted_hex[:32])
-    except ValueError:
-        return b""

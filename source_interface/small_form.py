@@ -31,3 +31,11 @@ def read_small_form(request: Request, *, most_bytes: int = _MOST_BYTES) -> Mappi
     except TooMuchError as error:
         raise RequestEntityTooLarge from error
     return fields
+
+
+def reply_id(untrusted_hex: str) -> bytes:
+    """A reply's id as a form carries it; empty bytes for what is none."""
+    try:
+        return bytes.fromhex(untrusted_hex[:32])
+    except ValueError:
+        return b""

@@ -10,7 +10,7 @@ from typing import Final
 from flask import Blueprint, render_template, request
 from werkzeug.exceptions import NotFound
 
-from source_interface import advice_pages, landing, mailbox
+from source_interface import advice_pages, landing, mailbox, responding
 from source_interface.answers import NOTICES
 from source_interface.language import choose
 from source_interface.mailbox_page import TYPED_BYTES, fitting
@@ -40,6 +40,10 @@ def switch(page: str = "") -> str:
             return mailbox.ask_again(what)
         case ["advice", topic]:
             return advice_pages.topic(topic)
+        case ["answer"]:
+            return responding.show(typed)
+        case ["answered", *before]:
+            return responding.show_answered(repeated=bool(before))
         case ["left" | "erased" as ended]:
             return render_template(f"{ended}.html")
         case ["notice", notice] if notice in NOTICES:

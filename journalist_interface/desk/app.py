@@ -8,6 +8,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from crypto.kdf import Profile
 from journalist_interface.desk import (
+    asking,
     bundles,
     conversation,
     csrf,
@@ -86,7 +87,7 @@ def create_app(
     headers.install(app, style)
     errors.install(app)
     # The order is the order of their checks: the gate first.
-    for part in (gate, csrf, lock, inbox, conversation, files, bundles, line, line_notice):
+    for part in (gate, csrf, lock, inbox, conversation, asking, files, bundles, line, line_notice):
         app.register_blueprint(part.blueprint)
     app.wsgi_app = gate.below_root(app.wsgi_app, keeper)  # type: ignore[method-assign,assignment]  # as Flask documents it
     return app

@@ -7,6 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from journalist_interface.desk.inbox import queue
+from journalist_interface.desk.memory import DraftOf
 from journalist_interface.desk.state import desk, place
 from journalist_interface.desk.text import sentence
 from store.desk.errors import CannotReplyError
@@ -32,7 +33,7 @@ class Thread:
 @blueprint.get("/source/<row:source_id>")
 def show(source_id: int) -> ResponseReturnValue:
     """The conversation. What is on the page counts as read from now on, and is still marked new on this page."""
-    answer = _page(source_id, draft=desk().drafts.get(source_id))
+    answer = _page(source_id, draft=desk().drafts.get(DraftOf("reply", source_id)).get("message", ""))
     return answer, 200
 
 
@@ -51,7 +52,7 @@ def reply(source_id: int) -> ResponseReturnValue:
                 place().replies.reply(source_id, message)
     except CannotReplyError as error:
         return _page(source_id, draft=message, problem=sentence(str(error))), 422
-    desk().drafts.drop(source_id)
+    desk().drafts.drop(DraftOf("reply", source_id))
     if first:
         desk().notices.add("The reply is queued. It leaves with the next export.")
     else:
@@ -81,7 +82,7 @@ def delete(source_id: int) -> ResponseReturnValue:
         problem = "Tick the box to delete: it cannot be undone."
         return render_template("delete_source.html", source=source, queue=queue(), problem=problem), 422
     place().inbox.delete_source(source_id)
-    desk().drafts.drop(source_id)
+    desk().drafts.drop_all(source_id)
     desk().notices.add(f"{source.name} was deleted from this desk, with everything that came and was told.")
     return redirect(url_for("inbox.index"), 303)
 
@@ -117,6 +118,7 @@ def _page(source_id: int, *, draft: str, problem: str | None = None) -> str:
         source=source,
         thread=thread,
         queue=queue(),
+        requests=here.requests.on_page([entry.entry_id for entry in thread.entries]),
         draft=draft,
         problem=problem,
         longest=LONGEST_REPLY,

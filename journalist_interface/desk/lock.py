@@ -1,9 +1,14 @@
 """Unlocking and locking. Every page but these needs an unlocked desk and holds it open while it answers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from journalist_interface.desk.asking import typed
 from journalist_interface.desk.holder import NotNowError
+from journalist_interface.desk.memory import DraftOf
 from journalist_interface.desk.state import desk
 from store.desk.errors import DeskError, WrongPassphraseError
 from store.desk.passphrases import MOST_CHARACTERS
@@ -22,8 +27,7 @@ def hold() -> ResponseReturnValue | None:
     if held is not None:
         g.place = held
         return None
-    if request.endpoint == "conversation.reply" and request.view_args:
-        desk().drafts.keep(request.view_args["source_id"], request.form.get("message", ""))
+    _keep_draft(request.endpoint, request.view_args or {})
     return redirect(url_for("lock.form"), 303)
 
 
@@ -46,17 +50,28 @@ def unlock() -> ResponseReturnValue:
     refusal = _try(request.form.get("passphrase", ""))
     if refusal is not None:
         return _page(*refusal)
-    draft_of = desk().drafts.newest()
-    if draft_of is not None:
+    draft = desk().drafts.newest()
+    if draft is None:
+        return redirect(url_for("inbox.index"), 303)
+    if draft.form == "reply":
         desk().notices.add("Your reply was not sent: the desk was locked. It is kept in the box below.", loud=True)
-        return redirect(url_for("conversation.show", source_id=draft_of, _anchor="reply"), 303)
-    return redirect(url_for("inbox.index"), 303)
+        return redirect(url_for("conversation.show", source_id=draft.source_id, _anchor="reply"), 303)
+    desk().notices.add("Your question was not sent: the desk was locked. It is kept below.", loud=True)
+    return redirect(url_for("asking.form", source_id=draft.source_id, what=draft.form), 303)
 
 
 @blueprint.post("/lock")
 def lock() -> ResponseReturnValue:
     desk().holder.lock()
     return redirect(url_for("lock.form"), 303)
+
+
+def _keep_draft(endpoint: str, named: Mapping[str, Any]) -> None:
+    """Keep what a handler sent to a desk that had locked meanwhile."""
+    if endpoint == "conversation.reply":
+        desk().drafts.keep(DraftOf("reply", named["source_id"]), {"message": request.form.get("message", "")})
+    elif endpoint == "asking.send":
+        desk().drafts.keep(DraftOf(named["what"], named["source_id"]), typed(request.form))
 
 
 def _try(passphrase: str) -> tuple[str, int] | None:

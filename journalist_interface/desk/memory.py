@@ -3,7 +3,7 @@
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -83,29 +83,42 @@ class TakenIn:
         return mark in self._marks
 
 
+@dataclass(frozen=True)
+class DraftOf:
+    """Which form of which source a draft is of: `reply`, `consent` or `question`."""
+
+    form: str
+    source_id: int
+
+
 class Drafts:
-    """Replies that could not be taken yet, by source, so that nothing typed is lost. Thread-safe."""
+    """What was typed to sources and could not be taken yet, so that nothing of it is lost: each form's fields. Thread-safe."""
 
     def __init__(self) -> None:
-        self._texts: OrderedDict[int, str] = OrderedDict()
+        self._fields: OrderedDict[DraftOf, Mapping[str, str]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def keep(self, source_id: int, text: str) -> None:
+    def keep(self, draft: DraftOf, fields: Mapping[str, str]) -> None:
         with self._lock:
-            self._texts.pop(source_id, None)
-            self._texts[source_id] = text
-            while len(self._texts) > MOST_DRAFTS:
-                self._texts.popitem(last=False)
+            self._fields.pop(draft, None)
+            self._fields[draft] = fields
+            while len(self._fields) > MOST_DRAFTS:
+                self._fields.popitem(last=False)
 
-    def get(self, source_id: int) -> str:
+    def get(self, draft: DraftOf) -> Mapping[str, str]:
         with self._lock:
-            return self._texts.get(source_id, "")
+            return self._fields.get(draft, {})
 
-    def drop(self, source_id: int) -> None:
+    def drop(self, draft: DraftOf) -> None:
         with self._lock:
-            self._texts.pop(source_id, None)
+            self._fields.pop(draft, None)
 
-    def newest(self) -> int | None:
-        """The source of the draft that was kept last."""
+    def drop_all(self, source_id: int) -> None:
         with self._lock:
-            return next(reversed(self._texts), None)
+            for draft in [one for one in self._fields if one.source_id == source_id]:
+                del self._fields[draft]
+
+    def newest(self) -> DraftOf | None:
+        """Of the draft that was kept last."""
+        with self._lock:
+            return next(reversed(self._fields), None)

@@ -9,9 +9,11 @@ from sqlalchemy import Connection, bindparam, insert, select, text, tuple_, upda
 
 from crypto import wordlists
 from crypto.manifest import Manifest
+from crypto.request import Response
 from crypto.wordlists import EFF_LARGE
 from store.desk.journal import write_note
 from store.desk.model import EntryKind, Severity
+from store.desk.request_record import Arrived, write_arrived
 from store.desk.tables import DamageRow, EntryRow, FileRow, SourceRow, TextRow
 from store.desk.taking import Taken
 
@@ -53,6 +55,7 @@ class Book:
         self._next_source = _following(connection, SourceRow.__tablename__)
         self._names = _fresh_names(set(connection.scalars(select(SourceRow.name))))
         self._pinned: list[dict[str, Any]] = []
+        self._misfits: set[int] = set()  # sources whose alarm for it was written already
         self.tally = Tally()
         self.stored: set[str] = set()  # names of files that rows now refer to
 
@@ -71,6 +74,7 @@ class Book:
     def _write(self, taken: Sequence[Taken]) -> None:
         self._load_sources({one.entry.mailbox_ref for one in taken})
         entries, texts, files, damages = [], [], [], []
+        responses: list[Arrived] = []
         for one in taken:
             entry_id, self._next_id = self._next_id, self._next_id + 1
             entries.append(self._entry(entry_id, one))
@@ -80,12 +84,18 @@ class Book:
                 damages.append(_damage(entry_id, one))
             elif one.text is not None:
                 texts.append({"entry_id": entry_id, "text": one.text})
+                if one.response is not None:
+                    responses.append(self._arrived(entries[-1], one.entry.mailbox_ref, one.response))
             else:
                 files.append(_file(entry_id, one))
         for table, rows in ((EntryRow, entries), (TextRow, texts), (FileRow, files), (DamageRow, damages)):
             if rows:
                 self.connection.execute(insert(table), rows)
         self._pin()
+        for words, source_id in write_arrived(self.connection, responses):
+            if source_id not in self._misfits:
+                self._misfits.add(source_id)
+                self._alarm(words, source_id)
         self.tally.messages += len(texts)
         self.tally.files += len(files)
         self.tally.damaged += len(damages)
@@ -108,6 +118,17 @@ class Book:
             "sha256": one.entry.sha256,
             "submission": header.submission_id if header else None,
         }
+
+    def _arrived(self, entry: dict[str, Any], mailbox_ref: bytes, response: Response) -> Arrived:
+        return Arrived(
+            entry_id=entry["id"],
+            source_id=entry["source_id"],
+            name=self._sources[mailbox_ref].name,
+            day=entry["day"],
+            batch=entry["batch"],
+            other_key=entry["other_key"],
+            response=response,
+        )
 
     def _differs(self, source: _Source, reply_key: bytes) -> bool:
         """Pin the first key of a source; any other one later is an alarm and is not used."""

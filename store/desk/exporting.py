@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from crypto.bundle import SignedManifest, write_bundle
 from crypto.manifest import MOST_ONION_CARDS, ChainPosition, Direction, Erased, Manifest, ObjectEntry, Tombstone
-from crypto.sealed_object import Kind, ObjectHeader, seal_object
+from crypto.sealed_object import ContentType, Kind, ObjectHeader, seal_object
 from crypto.xwing import Recipient
 from store.clock import Clock, today
 from store.desk.database import Database
@@ -36,6 +36,7 @@ from store.desk.tables import (
     LineNoticeRow,
     OnionCardRow,
     ReplyRow,
+    RequestRow,
     SourceRow,
     TextRow,
     TombstoneRow,
@@ -148,6 +149,8 @@ class Exporter:
 def _gather(connection: Connection, keys: LineKeys) -> _Content:
     replies = connection.execute(
         select(EntryRow.id, EntryRow.object_id, SourceRow.mailbox_ref, SourceRow.reply_key, TextRow.text)
+        .add_columns(RequestRow.encoded)
+        .outerjoin(RequestRow, RequestRow.entry_id == EntryRow.id)
         .join(ReplyRow, ReplyRow.entry_id == EntryRow.id)
         .join(TextRow, TextRow.entry_id == EntryRow.id)
         .join(SourceRow, SourceRow.id == EntryRow.source_id)
@@ -187,8 +190,9 @@ def _fitting(replies: Sequence[Any]) -> Sequence[Any]:
 
 
 def _seal(row: Any, line: bytes, day: int) -> bytes:
-    header = ObjectHeader(Kind.REPLY, line, row.mailbox_ref, row.object_id, day)
-    return seal_object(Recipient(row.reply_key), header, row.text.encode())
+    content_type = ContentType.PLAIN if row.encoded is None else ContentType.REQUEST
+    header = ObjectHeader(Kind.REPLY, line, row.mailbox_ref, row.object_id, day, content_type=content_type)
+    return seal_object(Recipient(row.reply_key), header, row.text.encode() if row.encoded is None else row.encoded)
 
 
 def _manifest(connection: Connection, line: bytes, day: int, content: _Content, sealed: Sequence[bytes]) -> Manifest:

@@ -18,6 +18,7 @@ from sqlalchemy import insert
 from crypto.kdf import Profile
 from store.clock import Clock, SystemClock, today
 from store.desk import vault
+from store.desk.asking import Requests
 from store.desk.database import Database
 from store.desk.epochs import EpochKeys
 from store.desk.errors import AlreadyADeskError, NotADeskError
@@ -50,8 +51,8 @@ LOCK: Final = "work.lock"
 class DeskPlace:
     """One unlocked desk. Safe to use from several threads; several processes may have the same desk open.
 
-    `inbox`, `replies`, `importing`, `exporting`, `epochs`, `journal`, `handlers`, `onion_cards` and `line_notices` are its
-    parts. After `close` every use raises DeskClosedError.
+    `inbox`, `replies`, `requests`, `importing`, `exporting`, `epochs`, `journal`, `handlers`, `onion_cards` and `line_notices`
+    are its parts. After `close` every use raises DeskClosedError.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class DeskPlace:
         self.journal = Journal(database, clock)
         self.handlers = Handlers(state, database, clock, self._vault_key, test_profile)
         self.inbox = Inbox(database, self._stored)
-        self.replies = Replies(database, clock)
+        self.replies = Replies(database, clock, self._vault_key.handler)
+        self.requests = Requests(database, clock, self._vault_key.handler)
         self.epochs = EpochKeys(database, clock, state / EPOCH_KEYS, self._vault_key.epoch_key(), line)
         self._work = Workplace(state / LOCK, database, self._stored, self._outbox, self.epochs)
         self.importing = Importer(database, clock, self._work, self._stored, self.epochs, self.line_keys)

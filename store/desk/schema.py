@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from store.desk.database import Database
 from store.desk.errors import DamagedError
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 _PACKAGE: Final = "store.desk.migrations"
 
 

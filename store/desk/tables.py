@@ -110,6 +110,38 @@ class ReplyRow(Base):
     withdrawn: Mapped[bool]
 
 
+class RequestRow(Base):
+    """What a reply asks, exactly as it is sealed; `texts` has its words too."""
+
+    __tablename__ = "requests"
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id", ondelete="CASCADE"), primary_key=True)
+    encoded: Mapped[bytes]
+
+
+class RequestEventRow(Base):
+    """The record of requests; triggers of the migration refuse to change a row. An entry may go before it: no foreign key.
+
+    `digest` is of the request, as asked or as answered. `batch` is the collect bundle that brought an answer, else 0.
+    """
+
+    __tablename__ = "request_events"
+    __table_args__ = (
+        Index("ix_request_events_request", "request_id", "source_id"),
+        {"sqlite_autoincrement": True},
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"), index=True)
+    entry_id: Mapped[int] = mapped_column(index=True)
+    request_id: Mapped[bytes]
+    digest: Mapped[bytes]
+    day: Mapped[int]
+    batch: Mapped[int]
+    what: Mapped[str]
+    choice: Mapped[int | None]
+    fits: Mapped[bool]
+    handler: Mapped[str | None]
+
+
 class EpochRow(Base):
     """`bundle` is the number of the dispatch bundle that carries the certificate. The private key is a file."""
 

@@ -13,7 +13,8 @@ from typing import Final, TypeAlias
 from crypto.age import SeekableReader
 from crypto.errors import CryptoError, MalformedError, WrongKeyError
 from crypto.manifest import ObjectEntry
-from crypto.sealed_object import Kind, ObjectHeader, ObjectReader
+from crypto.request import Response, decode_response
+from crypto.sealed_object import ContentType, Kind, ObjectHeader, ObjectReader
 from crypto.xwing import Identity
 from store.desk.file_types import LOOKED_AT, tell_type
 from store.desk.stored import StoredFiles
@@ -26,11 +27,15 @@ Pieces: TypeAlias = Iterable[bytes | memoryview]
 
 @dataclass(slots=True)
 class Taken:
-    """One object with what was learnt of it: text, or a stored file with its key, or a stored file and the damage."""
+    """One object with what was learnt of it: text, or a stored file with its key, or a stored file and the damage.
+
+    Of a `response`, the text is the source's own words, perhaps none.
+    """
 
     entry: ObjectEntry
     header: ObjectHeader | None = None
     text: str | None = None
+    response: Response | None = None
     damage: str | None = None
     stored: str | None = None
     file_key: bytes | None = None
@@ -82,7 +87,11 @@ class Taker:
         try:
             reader = self._keys.open(io.BytesIO(untrusted), len(untrusted))
             self._check(entry, reader.header)
-            return Taken(entry, reader.header, text=_text(reader.read_all()))
+            content = reader.read_all()
+            if reader.header.content_type is ContentType.RESPONSE:
+                response = decode_response(content)
+                return Taken(entry, reader.header, text=response.remark, response=response)
+            return Taken(entry, reader.header, text=_text(content))
         except CryptoError as error:
             return Taken(entry, damage=str(error), stored=self._stage([untrusted]))
 

@@ -7,7 +7,7 @@ the caller commits what arrived whole.
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import func, select
@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from crypto.card import LineCard
 from crypto.epoch import EpochCertificate
-from crypto.sealed_object import ID_LENGTH, Kind, ObjectHeader, seal_object, sealed_length
+from crypto.request import Response
+from crypto.sealed_object import ID_LENGTH, ContentType, Kind, ObjectHeader, seal_object, sealed_length
 from crypto.xwing import Recipient
 from store.intake.blobs import Blobs, BlobWriter, FloorWriter
 from store.intake.courier_days import day_of_coming
@@ -153,9 +154,16 @@ class Submission:
         """Seal a message. MessageTooLongError when it has too many characters; MailboxFullError, NoSpaceError."""
         if len(text) > self._settings.message_characters:
             raise MessageTooLongError("the message has too many characters")
-        header = self._header(Kind.MESSAGE, None)
         # Lone surrogates can't come from a browser; whoever sends them gets them replaced, not an error page.
-        sealed = seal_object(self._certificate.recipient, header, text.encode("utf-8", "replace"))
+        self._add(self._header(Kind.MESSAGE, None), text.encode("utf-8", "replace"))
+
+    def add_response(self, response: Response) -> None:
+        """Seal what answers a request, in a message like any other. MailboxFullError, NoSpaceError."""
+        header = replace(self._header(Kind.MESSAGE, None), content_type=ContentType.RESPONSE)
+        self._add(header, response.encode())
+
+    def _add(self, header: ObjectHeader, content: bytes) -> None:
+        sealed = seal_object(self._certificate.recipient, header, content)
         if len(sealed) > self._room:
             raise MailboxFullError("the mailbox is full")
         writer = self._create(header.object_id)
@@ -165,7 +173,7 @@ class Submission:
         except BaseException:
             writer.abort()
             raise
-        self._keep(_Part(header.object_id, Kind.MESSAGE, len(sealed), "", len(text)))
+        self._keep(_Part(header.object_id, Kind.MESSAGE, len(sealed), "", len(content)))
 
     def open_file(self, untrusted_name: str) -> "IncomingFile":
         """Begin to seal a file; one at a time. MailboxFullError when there is no room even for an empty one."""

@@ -1,13 +1,15 @@
 """The worked vectors of docs/formats.md: what each MUST accepts and what it refuses, by the class of its error."""
 
 import io
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from crypto import age, bundle, card, cbor, codename, epoch, errors, kdf, line_notice, onion_card, padding
+from crypto import age, bundle, card, cbor, codename, epoch, errors, kdf, line_notice, onion_card, padding, request
 from crypto.codename import Codename
 from crypto.manifest import Direction
 from crypto.onion_card import OnionAddress
@@ -233,6 +235,25 @@ def _written(signed: Any) -> bytes:
         return bytes.fromhex(signed)
     head, byte, tail = (bytes.fromhex(signed[part]) for part in ("head", "byte", "tail"))
     return head + byte * int(signed["times"]) + tail
+
+
+@pytest.mark.parametrize("vector", load("request"), ids=label)
+def test_request(vector: dict[str, Any]) -> None:
+    content = bytes.fromhex(vector["content"])
+    read = _check(lambda: request.decode_request(content), vector["expect"])
+    if read is not None:
+        assert json.loads(json.dumps(asdict(read))) == vector["expect"]["request"]
+        assert read.encode() == content
+        assert request.digest(content).hex() == read.digest.hex() == vector["expect"]["digest"]
+
+
+@pytest.mark.parametrize("vector", load("response"), ids=label)
+def test_response(vector: dict[str, Any]) -> None:
+    content = bytes.fromhex(vector["content"])
+    read = _check(lambda: request.decode_response(content), vector["expect"])
+    if read is not None:
+        assert {"say": read.say, "choice": read.choice, "remark": read.remark} == vector["expect"]
+        assert read.encode() == content
 
 
 @pytest.mark.parametrize("vector", load("padding"), ids=label)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from crypto import bundle, card, cbor, pem
 from crypto.errors import CryptoError, MalformedError
 from crypto.manifest import NO_HASH, ChainPosition, Direction, Erased, Manifest, ObjectEntry, Tombstone
-from crypto.sealed_object import Kind, ObjectHeader, ObjectReader, ObjectSealer, seal_object
+from crypto.sealed_object import ContentType, Kind, ObjectHeader, ObjectReader, ObjectSealer, seal_object
 from crypto.signed import SigningKey, sign
 from crypto.xwing import Identity
 
@@ -25,6 +25,12 @@ IDS = st.binary(min_size=16, max_size=16)
 HASHES = st.binary(min_size=32, max_size=32)
 NUMBERS = st.integers(0, 2**31 - 1)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
+
+CONTENT_TYPES = {
+    Kind.MESSAGE: [ContentType.PLAIN, ContentType.RESPONSE],
+    Kind.FILE: [ContentType.PLAIN],
+    Kind.REPLY: [ContentType.PLAIN, ContentType.REQUEST],
+}
 
 
 @st.composite
@@ -41,6 +47,7 @@ def headers(draw: st.DrawFn) -> ObjectHeader:
         epoch=draw(st.integers(1, 2**31 - 1)) if sent else None,
         reply_key=IDENTITY.recipient if sent else None,
         name=draw(NAMES) if kind is Kind.FILE else None,
+        content_type=draw(st.sampled_from(CONTENT_TYPES[kind])),
     )
 
 

@@ -14,6 +14,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 import source_interface.derivation
 from crypto import codename
 from crypto.kdf import TEST_KDF, SourceKeys, derive_source_keys
+from crypto.request import Request
 from source_interface import create_app
 from source_interface.catalogues import English
 from source_interface.errors import QuietFlask
@@ -136,6 +137,19 @@ class Intake:
             source = desk.inbox.sources()[0].source_id
             for text in texts:
                 desk.replies.reply(source, text)
+        self._bring()
+
+    def ask(self, *requests: Request) -> None:
+        """The desk asks the source that came to it last, and the courier brings it."""
+        self.received()
+        with self.road.desk() as desk:
+            newest = max(one.source_id for one in desk.inbox.sources())
+            for request in requests:
+                desk.requests.ask(newest, request)
+        self._bring()
+
+    def _bring(self) -> None:
+        with self.road.desk() as desk:
             desk.exporting.export(self.road.stick)
         for path in dispatch_bundles(self.road.stick):
             self.place.deliverer.deliver(path)

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from crypto.kdf import TEST_KDF
+from crypto.request import ConsentRequest, Question
 from deploy.trial.browser import Page
 from source_interface import create_app
 from source_interface.languages import LANGUAGES, TAGS
 from store.intake.settings import KIB
-from tests.source_interface.conftest import Intake
+from tests.source_interface.conftest import DAY, Intake
 from tests.source_interface.source_browser import (
     HOSTILE,
     SourceBrowser,
@@ -45,6 +47,7 @@ def walk(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
     intake.reply("an answer", "y" * 9_000)
     mailbox = browser.get("/mailbox?page=2")
     yield mailbox
+    yield from _answering(intake, browser)
     yield browser.erase(mailbox, "all", sure=False)
     yield browser.erase(mailbox, "mailbox", sure=False)
     yield browser.erase(mailbox, "reply")
@@ -58,6 +61,25 @@ def walk(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
             yield browser.get(link)
     yield browser.erase(mailbox, "mailbox")
     yield browser.leave(mailbox)
+
+
+def _answering(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
+    """Every page about a request that waits in the mailbox, or did."""
+    consent = ConsentRequest("a text to pass on", "somebody", "some purpose", DAY + 9)
+    ended = replace(consent, until=DAY - 1)
+    intake.ask(ended, Question("a question?", ("one", "another")), consent)
+    mailbox = browser.get("/mailbox")
+    yield mailbox
+    to_consent, to_question = (link.replace("&amp;", "&") for link in mailbox.links if link.startswith("/answer"))
+    question, page = browser.get(to_question), browser.get(to_consent)
+    yield question
+    yield page
+    form = page.form(action="/answer")
+    yield browser.submit(question, question.form(action="/answer"), {"remark": TYPED})
+    for button, remark in (("ask", ""), ("yes", TYPED), ("no", "x" * 2_001), ("yes", ""), ("yes", "")):
+        yield browser.submit(page, form, {"remark": remark}, button=("say", button))
+    yield browser.get(to_consent.split("&")[0])
+    yield browser.submit(page, form, {"remark": TYPED, "form": "another", "reply": ""}, button=("say", "yes"))
 
 
 @pytest.mark.parametrize("tag", TAGS)

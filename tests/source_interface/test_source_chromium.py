@@ -12,7 +12,11 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.source_interface.conftest import Intake
+from crypto.request import ConsentRequest, Question
+from store.desk.consent import Standing
+from tests.source_interface.conftest import DAY, Intake
+from tests.source_interface.test_source_mailbox import Source
+from tests.source_interface.test_source_requests import ask, standings
 from tests.support.browser import MAIN, WIDTHS, NotInstalledError
 from tests.support.chromium import click_to_next_page, page_size, start_chromium
 
@@ -159,6 +163,41 @@ def test_the_whole_way_by_clicking(person: Person, tmp_path: Path) -> None:
     assert console == []
     assert asked <= {f"127.0.0.1:{person.intake.port}", "data"}
     assert len(person.asked) == person.pages, "one request a page, no icon, no style, nothing else"
+
+
+def test_requests_are_answered_by_clicking_and_fit_the_screen(person: Person) -> None:
+    source = Source(person.intake)
+    consent = ConsentRequest(f"{WORD}\n\nكسی تهدید شد.", WORD[:100], WORD, DAY + 30)
+    ask(source, consent, Question(f"{WORD}?", (WORD[:150], "No")))
+    person.open("/login")
+    person.find("[name=codename]").send_keys(source.typed)
+    person.click('form[action="/login"] button')
+    question, consent = (
+        link.get_dom_attribute("href")
+        for link in person.driver.find_elements(By.CSS_SELECTOR, 'main a[href^="/answer"]')
+    )
+    person.click(f'main a[href="{question}"]')
+    person.click('form[action="/answer"] button')
+    assert "Choose one" in person.text
+    person.find("input[type=radio][value='2']").click()
+    person.find("textarea[name=remark]").send_keys(WORD)
+    person.click('form[action="/answer"] button')
+    assert "Your answer arrived" in person.text
+    person.click('main a[href^="/mailbox"]')
+    person.click(f'main a[href="{consent}"]')
+    person.click("button[value=ask]")
+    assert "Write your question" in person.text
+    person.find("textarea[name=remark]").send_keys(WORD)
+    person.click("button[value=yes]")
+    assert "exactly as it stands" in person.text
+    assert person.find("textarea[name=remark]").get_property("value") == WORD
+    person.find("textarea[name=remark]").clear()
+    person.click("button[value=yes]")
+    assert "Your answer arrived" in person.text
+    assert standings(source) == [Standing.YES, Standing.CHOSEN]
+    console, asked = said(person.driver)
+    assert console == []
+    assert asked <= {f"127.0.0.1:{person.intake.port}", "data"}
 
 
 def test_every_other_page_fits_the_screen_too(person: Person) -> None:

@@ -9,7 +9,7 @@ Long bytes are written in parts: hex text, or a number of zeros. A hostile file 
 import json
 from collections.abc import Iterator
 
-from tests.vectors import make_keys, make_notice, make_onion, make_plain, make_sealed
+from tests.vectors import make_keys, make_notice, make_onion, make_plain, make_request, make_sealed
 from tests.vectors.common import FOLDER
 
 
@@ -20,6 +20,8 @@ def made() -> Iterator[tuple[str, str]]:
         "source-keys": make_keys.source_keys,
         "age-file": make_sealed.age_files,
         "sealed-object": make_sealed.sealed_objects,
+        "request": make_request.requests,
+        "response": make_request.responses,
         "epoch": make_keys.epochs,
         "card": make_keys.cards,
         "onion-address": make_onion.addresses,

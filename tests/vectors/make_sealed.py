@@ -9,7 +9,7 @@ import cbor2
 from crypto import onion_card, padding
 from crypto.manifest import ChainPosition, Direction, Erased, Manifest, ObjectEntry, Tombstone
 from crypto.onion_card import OnionAddress
-from crypto.sealed_object import Kind, ObjectHeader
+from crypto.sealed_object import ContentType, Kind, ObjectHeader
 from crypto.signed import SigningKey, sign
 from tests.support import agefile
 from tests.vectors.common import (
@@ -114,6 +114,8 @@ def sealed_objects() -> Vector:
         "message": ObjectHeader(kind=Kind.MESSAGE, **sent),
         "file": ObjectHeader(kind=Kind.FILE, name="../Ñ/\u202egpj.exe", **sent),
         "reply": ObjectHeader(kind=Kind.REPLY, **common),
+        "reply that asks": ObjectHeader(kind=Kind.REPLY, **common, content_type=ContentType.REQUEST),
+        "message that answers": ObjectHeader(kind=Kind.MESSAGE, **sent, content_type=ContentType.RESPONSE),
     }
     text = "Kan ik hier veilig praten? می‌توانم اینجا حرف بزنم؟".encode()
     good: list[Vector] = [
@@ -150,6 +152,12 @@ def sealed_objects() -> Vector:
         "version 2": _object(having(v=2), text, 16384),
         "version true": _object(having(v=True), text, 16384),
         "unknown key": _object(having(zz=1), text, 16384),
+        "message that asks": _object(having(type="request"), text, 16384),
+        "reply that answers": _object(having(reply, type="response"), text, 16384),
+        "file that answers": _object(having(file, type="response"), text, 65536),
+        "plain and says so": _object(having(type="plain"), text, 16384),
+        "type that is nothing": _object(having(type=""), text, 16384),
+        "type that is bytes": _object(having(type=b"response"), text, 16384),
         "unknown kind": _object(having(kind="note"), text, 16384),
         "message with a name": _object(having(name="x"), text, 16384),
         "reply with a key": _object(having(reply, key=SOURCE.recipient.raw), text, 16384),
