@@ -127,7 +127,8 @@ class Firefox:
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in preferences.items()]
         (profile / "user.js").write_text("".join(lines))
         options = ("--headless", "--no-remote", "--marionette", "--remote-allow-system-access", "--profile", profile)
-        self._process = processes.start(["env", *_environment(folder), *before, FIREFOX, *options], folder / "log")
+        self._command = ["env", *_environment(folder), *before, FIREFOX, *options]
+        self._process = processes.start(self._command, folder / "log")
         try:
             self._driver = self._connect(profile / "MarionetteActivePort")
             self._pid = int(self._system("return Services.appinfo.processID"))
@@ -140,17 +141,27 @@ class Firefox:
         return self._pid
 
     def _connect(self, port_file: Path) -> Marionette:
-        port = wait_until(
-            lambda: port_file.exists() and port_file.read_text().strip(),
-            _START_SECONDS,
-            check=runs(self._process, (self._folder / "log").read_text),
-        )
+        try:
+            port = self._await_port(port_file)
+        except AssertionError:
+            if self._process.returncode != -signal.SIGSEGV:
+                raise
+            # Firefox's own crash before it has seen anything of ours, rarely, on a busy machine.
+            self._process = processes.start(self._command, self._folder / "log")
+            port = self._await_port(port_file)
         driver = Marionette(port=int(port), socket_timeout=PAGE_SECONDS + 60)
         driver.start_session({"pageLoadStrategy": "none"})
         driver.timeout.implicit = 0
         with driver.using_context(driver.CONTEXT_CHROME):
             driver.execute_script(_RECORD)
         return driver
+
+    def _await_port(self, port_file: Path) -> str:
+        return wait_until(
+            lambda: port_file.read_text().strip() if port_file.exists() else "",
+            _START_SECONDS,
+            check=runs(self._process, (self._folder / "log").read_text),
+        )
 
     def open(self, url: str) -> None:
         before = self._page()[0]
