@@ -73,14 +73,14 @@ def _read() -> LineWords:
     notice = place.line_notices.current()
     if notice is None:
         return LineWords(place.line.name)
-    closed = notice.closed_until is not None and place.today() <= notice.closed_until
+    closed_until = notice.closed_on(place.today())
     of, text = _text(notice, language())
     return LineWords(
         name=text.name or place.line.name,
         language=of,
         hours=text.hours,
-        closed=text.closed if closed else None,
-        closed_until=date_of(notice.closed_until) if closed and notice.closed_until is not None else None,
+        closed=None if closed_until is None else text.closed,
+        closed_until=None if closed_until is None else date_of(closed_until),
         reply_days=notice.reply_days,
         keep_days=notice.keep_days,
     )
