@@ -11,9 +11,8 @@ from flask import g
 
 from crypto.line_notice import LineNotice, NoticeText
 from source_interface.language import date_of, language
+from source_interface.languages import ENGLISH
 from source_interface.services import services
-
-_FALLBACK = "en"
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def collected() -> str | None:
 
 def advice_words(of: str) -> Mapping[str, str]:
     """What stands in the placeholders of an advice text in the language `of`."""
-    shipped = dict(services().advice.words_in(of))
+    shipped = services().advice.words_in(of)
     words = {"line_name": services().place.line.name, **shipped}
     notice = services().place.line_notices.current()
     if notice is None:
@@ -87,7 +86,7 @@ def _read() -> LineWords:
 
 
 def _text(notice: LineNotice, wanted: str) -> tuple[str, NoticeText]:
-    for of in (wanted, _FALLBACK, *notice.texts):
+    for of in (wanted, ENGLISH.tag, *notice.texts):
         if of in notice.texts:
             return of, notice.texts[of]
     return wanted, NoticeText()
