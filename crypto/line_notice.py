@@ -56,6 +56,10 @@ class LineNotice:
     texts: Mapping[str, NoticeText]
     signed: bytes
 
+    def closed_on(self, day: int) -> int | None:
+        """The last day on which the line is closed, while `day` is one of those; else None."""
+        return self.closed_until if self.closed_until is not None and day <= self.closed_until else None
+
 
 def fault_of(name: str, text: str) -> str | None:
     """Why `text` cannot stand in the field `name`; None when it can."""

@@ -21,10 +21,12 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
+from crypto.line_notice import MOST_CHARACTERS
+
 MOST_FILE_BYTES: Final = 32 * 1024
 _MOST_HTML_BYTES: Final = 48 * 1024  # a whole page stays below 60 KiB
 _MOST_BYTES: Final = {"title": 200, "summary": 400, "reviewed": 20}  # of HTML: all of them stand on one page
-_MOST_WORDS: Final = 300  # characters of what stands in a placeholder, as in a line's notice
+_MOST_WORDS: Final = max(MOST_CHARACTERS.values())  # of what stands in a placeholder, from here or from a line's notice
 _MOST_WORDS_HTML: Final = len("<bdi></bdi>") + _MOST_WORDS * len(escape("'"))
 
 _WORDS: Final = ("operator", "hours", "reply_time", "reply_days", "kept", "kept_days")

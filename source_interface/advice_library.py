@@ -14,17 +14,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Final, TypeVar
 
+from crypto.line_notice import is_language
 from source_interface.advice import MOST_FILE_BYTES, AdviceError, AdviceText, parse_advice, parse_words
+from source_interface.languages import ENGLISH
 
 FOLDER: Final = "advice"
 ABOUT: Final = ("protect", "readers")  # about the line itself
-_FALLBACK: Final = "en"
 _WORDS: Final = "words.toml"
 _ORDER: Final = (
     *("support", "followed", "relatives", "travel", "doxxing", "informant", "devices", "messaging", "address"),
     *("evidence", "tor", "codename", "onion-address"),
 )
-_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z]{4})?(-[A-Z]{2})?")
 _TOPIC: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MOST_OWN_TOPICS: Final = 40  # so that the list of topics fits on a page
 _MOST_TOPIC: Final = 40  # characters
@@ -65,11 +65,11 @@ class AdviceLibrary:
 
     def get(self, language: str, topic: str) -> AdviceText | None:
         """The text in this language, else in English."""
-        return self.texts.get((language, topic)) or self.texts.get((_FALLBACK, topic))
+        return self.texts.get((language, topic)) or self.texts.get((ENGLISH.tag, topic))
 
     def words_in(self, language: str) -> Mapping[str, str]:
         """What ships for the placeholders in this language, or in English."""
-        return {**self.words[_FALLBACK], **self.words.get(language, {})}
+        return {**self.words[ENGLISH.tag], **self.words.get(language, {})}
 
     def all_in(self, language: str) -> list[AdviceText]:
         """A text for each topic that there is in this language or in English."""
@@ -122,8 +122,8 @@ class _OwnFiles:
     def _files(self) -> Iterator[Path]:
         """Each file as LANGUAGE/NAME. Hidden ones, as editors leave them, are passed over."""
         for folder in self._inside(Path()):
-            if not _LANGUAGE.fullmatch(folder.name):
-                self.faults.append(f"{FOLDER}/{folder}: this is not the code of a language, such as en or nl")
+            if not is_language(folder.name):
+                self.faults.append(f"{FOLDER}/{folder}: this is not the code of a language, such as en, nl or zh-Hans")
             else:
                 yield from self._inside(folder)
 

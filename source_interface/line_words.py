@@ -11,9 +11,8 @@ from flask import g
 
 from crypto.line_notice import LineNotice, NoticeText
 from source_interface.language import date_of, language
+from source_interface.languages import ENGLISH
 from source_interface.services import services
-
-_FALLBACK = "en"
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def collected() -> str | None:
 
 def advice_words(of: str) -> Mapping[str, str]:
     """What stands in the placeholders of an advice text in the language `of`."""
-    shipped = dict(services().advice.words_in(of))
+    shipped = services().advice.words_in(of)
     words = {"line_name": services().place.line.name, **shipped}
     notice = services().place.line_notices.current()
     if notice is None:
@@ -73,21 +72,21 @@ def _read() -> LineWords:
     notice = place.line_notices.current()
     if notice is None:
         return LineWords(place.line.name)
-    closed = notice.closed_until is not None and place.today() <= notice.closed_until
+    closed_until = notice.closed_on(place.today())
     of, text = _text(notice, language())
     return LineWords(
         name=text.name or place.line.name,
         language=of,
         hours=text.hours,
-        closed=text.closed if closed else None,
-        closed_until=date_of(notice.closed_until) if closed and notice.closed_until is not None else None,
+        closed=None if closed_until is None else text.closed,
+        closed_until=None if closed_until is None else date_of(closed_until),
         reply_days=notice.reply_days,
         keep_days=notice.keep_days,
     )
 
 
 def _text(notice: LineNotice, wanted: str) -> tuple[str, NoticeText]:
-    for of in (wanted, _FALLBACK, *notice.texts):
+    for of in (wanted, ENGLISH.tag, *notice.texts):
         if of in notice.texts:
             return of, notice.texts[of]
     return wanted, NoticeText()

@@ -193,10 +193,9 @@ class Receiver:
     def _claim(self) -> Slot | None:
         """The slot that this form is for; None when there is none or the form came before."""
         form_id = self._outcome.form_id = self._fields.get("form", "")[:32]
+        # Before `changing`, which makes a session: anybody can make up a cookie with its token.
         if self._visit.session().slot(self._fields.get("slot")) is None:
-            self._outcome.add(
-                Problem.NO_SESSION
-            )  # before a session is made: anybody can make up a cookie with its token
+            self._outcome.add(Problem.NO_SESSION)
             return None
         with self._visit.sessions.changing(self._visit.cookie) as session:
             slot = session.slot(self._fields.get("slot"))

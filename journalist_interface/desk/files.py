@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from journalist_interface.desk.state import desk, place
-from store.desk.saving import FolderError
+from store.desk.errors import FolderError
 
 blueprint = Blueprint("files", __name__)
 

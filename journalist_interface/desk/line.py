@@ -102,6 +102,7 @@ def _page(
         asked=here.onion_cards.asked(),
         signed=here.onion_cards.signed(),
         standing=here.line_notices.newest(),
+        damaged_notice=here.line_notices.damaged(),
         damaged=[sentence(words) for words in here.onion_cards.damaged()],
         onion_problem=onion_problem,
         typed=typed,

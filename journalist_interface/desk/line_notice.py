@@ -6,11 +6,12 @@ from typing import Final
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crypto.line_notice import KEEP_DAYS, MOST_CHARACTERS, MOST_LANGUAGES, REPLY_DAYS, NoticeText
+from crypto.line_notice import MOST_CHARACTERS, MOST_LANGUAGES, NoticeText
 from journalist_interface.desk.state import desk, place
 from journalist_interface.desk.text import sentence
 from store.clock import date_of, day_of
-from store.desk.line_notices import NoticeDraft, NoticeError, NoticeStanding
+from store.desk.errors import NoticeError
+from store.desk.line_notices import DAYS, NoticeDraft, NoticeStanding
 
 LANGUAGES: Final = {
     "en": "English",
@@ -37,7 +38,7 @@ LABELS: Final = {
     "hours": "When you read",
     "closed": "While you are closed",
 }
-_NUMBERS: Final = {"reply_days": REPLY_DAYS, "keep_days": KEEP_DAYS}
+_UNREADABLE: Final = -1  # no day and no number of days: it is refused with whatever else is wrong
 _Typed = dict[str, str]
 
 blueprint = Blueprint("line_notice", __name__)
@@ -56,16 +57,13 @@ def act() -> ResponseReturnValue:
         typed["languages"] = " ".join([*_languages(typed), added])
     if typed.get("act") == "add":
         return _page(typed)
-    draft, problems = _draft(typed)
+    draft, line_notices = _draft(typed), place().line_notices
     try:
-        texts = place().line_notices.check(draft)
+        if typed.get("act") != "sign":
+            return _page(typed, preview=(draft, line_notices.check(draft)))
+        notice = line_notices.sign(draft)
     except NoticeError as error:
-        problems = error.problems | problems
-    if problems:
-        return _page(typed, problems=problems), 422
-    if typed.get("act") != "sign":
-        return _page(typed, preview=(draft, texts))
-    notice = place().line_notices.sign(draft)
+        return _page(typed, problems=error.problems), 422
     desk().notices.add(f"Signed: notice {notice.number}. The next export carries it to the intake host.")
     return redirect(url_for("line_notice.show"), 303)
 
@@ -88,33 +86,34 @@ def _typed_of(standing: NoticeStanding | None) -> _Typed:
     if standing is None:
         return {"languages": "en"}
     notice = standing.notice
-    typed = {name: str(days) for name in _NUMBERS if (days := getattr(notice, name)) is not None}
-    if standing.closed and notice.closed_until is not None:
-        typed["closed_until"] = date_of(notice.closed_until).isoformat()
+    typed = {name: str(days) for name in DAYS if (days := getattr(notice, name)) is not None}
+    if standing.closed_until is not None:
+        typed["closed_until"] = date_of(standing.closed_until).isoformat()
     for language, text in notice.texts.items():
         typed |= {f"{language}.{name}": words for name, words in text.fields().items()}
     return typed | {"languages": " ".join(notice.texts) or "en"}
 
 
-def _draft(typed: _Typed) -> tuple[NoticeDraft, dict[str, str]]:
-    """What was typed, as far as it can be read, and what cannot."""
-    problems: dict[str, str] = {}
-    numbers: dict[str, int | None] = {}
-    for name, allowed in _NUMBERS.items():
-        text = typed.get(name, "").strip()
-        numbers[name] = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-        if text and numbers[name] is None:
-            problems[name] = f"a number of days from {allowed[0]} to {allowed[-1]:,}, or nothing"
-    if day := typed.get("closed_until", "").strip():
-        try:
-            numbers["closed_until"] = day_of(date.fromisoformat(day))
-        except ValueError:
-            problems["closed_until"] = "a day such as 2026-12-31, or nothing"
+def _draft(typed: _Typed) -> NoticeDraft:
+    numbers = {name: _number(text) for name in DAYS if (text := typed.get(name, "").strip())}
+    if text := typed.get("closed_until", "").strip():
+        numbers["closed_until"] = _day(text)
     texts = {
         language: {name: typed.get(f"{language}.{name}", "") for name in MOST_CHARACTERS}
         for language in _languages(typed)
     }
-    return NoticeDraft(**numbers, texts=texts), problems
+    return NoticeDraft(**numbers, texts=texts)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else _UNREADABLE
+
+
+def _day(text: str) -> int:
+    try:
+        return day_of(date.fromisoformat(text))
+    except ValueError:
+        return _UNREADABLE
 
 
 def _page(
@@ -127,14 +126,14 @@ def _page(
     return render_template(
         "line_notice.html",
         standing=place().line_notices.newest(),
+        damaged=place().line_notices.damaged(),
         typed=typed,
         languages=languages,
         names=LANGUAGES,
         labels=LABELS,
         label=label,
         most=MOST_CHARACTERS,
-        reply=REPLY_DAYS,
-        keep=KEEP_DAYS,
+        days=DAYS,
         problems={field: sentence(why) for field, why in (problems or {}).items()},
         preview=preview,
     )

@@ -1,5 +1,7 @@
 """What can go wrong at a desk, split by who can do something about it. Messages are fit to be shown to a handler."""
 
+from collections.abc import Mapping
+
 
 class DeskError(Exception):
     """Something was refused or could not be done. The message is one sentence; nothing was lost."""
@@ -33,6 +35,10 @@ class NoSpaceError(DeskError):
     """A disk or a stick is full, or refuses to be written to. What was there before is unchanged."""
 
 
+class FolderError(DeskError):
+    """A folder that a handler chose cannot be written to."""
+
+
 class NotPairedError(DeskError):
     """No intake host's card was taken in yet."""
 
@@ -51,6 +57,16 @@ class CannotReplyError(DeskError):
 
 class OnionError(DeskError):
     """An onion address was not signed: it is none, or not the one that the intake host asks for."""
+
+
+class NoticeError(DeskError):
+    """A draft cannot be signed. `problems` has a sentence for each field: `reply_days`, or `nl.hours` of a text."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(
+            "the notice was not signed: " + "; ".join(f"{field}: {why}" for field, why in problems.items())
+        )
+        self.problems = dict(problems)
 
 
 class DamagedError(DeskError):

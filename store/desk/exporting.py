@@ -19,14 +19,13 @@ from crypto.xwing import Recipient
 from store.clock import Clock, today
 from store.desk.database import Database
 from store.desk.epochs import EpochKeys
-from store.desk.errors import DamagedError
+from store.desk.errors import DamagedError, FolderError
 from store.desk.line_keys import LineKeys
 from store.desk.line_notices import newest_row
 from store.desk.line_notices import verified as verified_notice
 from store.desk.model import ExportReport, ReplyState
 from store.desk.onion_cards import verified
 from store.desk.outbox import Outbox
-from store.desk.saving import FolderError
 from store.desk.sweeping import Workplace
 from store.desk.tables import (
     CollectRow,

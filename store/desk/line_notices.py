@@ -17,14 +17,14 @@ from crypto.errors import CryptoError
 from crypto.line_notice import KEEP_DAYS, MOST_LANGUAGES, REPLY_DAYS, LineNotice, NoticeText
 from store.clock import Clock, today
 from store.desk.database import Database
-from store.desk.errors import DeskError
+from store.desk.errors import NoticeError
 from store.desk.journal import write_note
 from store.desk.line_keys import LineKeys
 from store.desk.model import Severity
 from store.desk.tables import DispatchRow, LineNoticeRow
 
 MOST_CLOSED_DAYS: Final = 366
-_NUMBERS: Final = {"reply_days": REPLY_DAYS, "keep_days": KEEP_DAYS}
+DAYS: Final = {"reply_days": REPLY_DAYS, "keep_days": KEEP_DAYS}  # what a draft's numbers of days may be
 
 
 @dataclass(frozen=True)
@@ -37,28 +37,19 @@ class NoticeDraft:
     texts: Mapping[str, Mapping[str, str]] | None = None
 
 
-class NoticeError(DeskError):
-    """A draft cannot be signed. `problems` has a sentence for each field: `reply_days`, or `nl.hours` of a text."""
-
-    def __init__(self, problems: Mapping[str, str]) -> None:
-        super().__init__(
-            "the notice was not signed: " + "; ".join(f"{field}: {why}" for field, why in problems.items())
-        )
-        self.problems = dict(problems)
-
-
 @dataclass(frozen=True)
 class NoticeStanding:
     """The newest notice, and how far it has come. `bundle` carries it, None before the next export.
 
-    `taken_in`: the intake host has acknowledged that bundle. `closed`: by it the line is closed today.
+    `taken_in`: the intake host has acknowledged that bundle. `closed_until`: the last day of being
+    closed, if by it the line is closed today.
     """
 
     notice: LineNotice
     handler: str
     bundle: int | None
     taken_in: bool
-    closed: bool
+    closed_until: int | None
 
 
 class LineNotices:
@@ -75,8 +66,14 @@ class LineNotices:
             if row is None or notice is None:
                 return None
             taken_in = connection.scalar(select(DispatchRow.taken_in).where(DispatchRow.number == row.bundle))
-        closed = notice.closed_until is not None and today(self._clock) <= notice.closed_until
-        return NoticeStanding(notice, row.handler, row.bundle, taken_in=bool(taken_in), closed=closed)
+        closed_until = notice.closed_on(today(self._clock))
+        return NoticeStanding(notice, row.handler, row.bundle, taken_in=bool(taken_in), closed_until=closed_until)
+
+    def damaged(self) -> int | None:
+        """The newest notice's number, if what is kept of it does not verify any more: no bundle carries it."""
+        with self._database.reading() as connection:
+            row = newest_row(connection)
+        return row.id if row is not None and verified(row, self._line_keys()) is None else None
 
     def check(self, draft: NoticeDraft) -> dict[str, NoticeText]:
         """The texts by language as they would be signed: tidied, without empty ones. NoticeError."""
@@ -122,12 +119,14 @@ def verified(row: Any, keys: LineKeys) -> LineNotice | None:
 def _checked(draft: NoticeDraft, day: int) -> tuple[dict[str, NoticeText], dict[str, str]]:
     """The texts as they will be signed, and what is wrong, by field."""
     problems: dict[str, str] = {}
-    for field, allowed in _NUMBERS.items():
+    for field, allowed in DAYS.items():
         number = getattr(draft, field)
         if number is not None and number not in allowed:
             problems[field] = f"a number of days from {allowed[0]} to {allowed[-1]:,}, or nothing"
     if draft.closed_until is not None and not day <= draft.closed_until <= day + MOST_CLOSED_DAYS:
-        problems["closed_until"] = f"a day from today on, at most {MOST_CLOSED_DAYS} days ahead"
+        problems["closed_until"] = (
+            f"a day such as 2026-12-31, from today on, at most {MOST_CLOSED_DAYS} days ahead, or nothing"
+        )
     texts: dict[str, NoticeText] = {}
     for language, words in (draft.texts or {}).items():
         plain = {name: tidy for name, text in words.items() if (tidy := _tidy(text))}

@@ -83,7 +83,7 @@ class DeskPlace:
         self.exporting = Exporter(database, clock, self._work, self._outbox, self.epochs, self.line_keys)
         self.onion_cards = OnionCards(database, clock, self.line_keys, self._vault_key.handler)
         self.line_notices = LineNotices(database, clock, self.line_keys, self._vault_key.handler)
-        self._verifier = Verifier(database, self._stored, self._outbox, self.epochs, self.line_keys)
+        self._verifier = Verifier(database, self._stored, self._outbox, self.epochs, self.line_keys, self.line_notices)
 
     @classmethod
     def create(

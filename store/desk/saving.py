@@ -8,15 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from store.desk.errors import DeskError, NoSpaceError
+from store.desk.errors import DeskError, FolderError, NoSpaceError
 from store.desk.file_names import numbered
 from store.files import sync_folder, write_durably
 
 _MOST_TRIES: Final = 10_000
-
-
-class FolderError(DeskError):
-    """The folder cannot be written to."""
 
 
 def save_content(folder: Path, safe_name: str, pieces: Iterable[bytes]) -> Path:

@@ -12,7 +12,7 @@ from store.desk.database import Database
 from store.desk.epochs import EpochKeys
 from store.desk.errors import DeskError
 from store.desk.line_keys import LineKeys
-from store.desk.line_notices import newest_row, verified
+from store.desk.line_notices import LineNotices
 from store.desk.model import Finding
 from store.desk.onion_cards import damaged_cards
 from store.desk.outbox import Outbox, dispatch_name
@@ -32,12 +32,14 @@ class Verifier:
         outbox: Outbox,
         epochs: EpochKeys,
         line_keys: Callable[[], LineKeys],
+        line_notices: LineNotices,
     ) -> None:
         self._database = database
         self._stored = stored
         self._outbox = outbox
         self._epochs = epochs
         self._line_keys = line_keys
+        self._line_notices = line_notices
 
     def verify(self) -> list[Finding]:
         """Everything that is wrong, in the order in which it is worth looking at; empty when all is well."""
@@ -92,10 +94,8 @@ class Verifier:
             yield from (Finding("onion cards", words) for words in damaged_cards(connection, keys))
 
     def _check_notice(self) -> Iterator[Finding]:
-        with self._database.reading() as connection:
-            row = newest_row(connection)
-        if row is not None and verified(row, self._line_keys()) is None:
-            yield Finding("notice", f"notice {row.id} to sources is damaged: sign it again")
+        if (number := self._line_notices.damaged()) is not None:
+            yield Finding("notice", f"notice {number} to sources is damaged: sign it again")
 
     def _check_files(self) -> Iterator[Finding]:
         with self._database.reading() as connection:

@@ -44,16 +44,21 @@ class LineNotices:
     def keep(self, session: Session, untrusted_notice: bytes | None) -> LineNotice | None:
         """Within a delivery: verify a notice, and keep it if it is newer; returns it then.
 
-        An older one, or the same again, changes nothing. A CryptoError, and nothing may be committed.
+        An older one, or the same again, changes nothing, but that the same heals one that was damaged. A CryptoError, and
+        nothing may be committed.
         """
         if untrusted_notice is None:
             return None
         notice = line_notice.verify_signed(self._line.verify_key, untrusted_notice)
         kept = session.get(LineNoticeRow, _ONE)
-        if kept is not None and notice.number <= kept.number and self._whole(kept.encoded) is not None:
+        if kept is not None and not self._is_wanted(notice, kept):
             return None
         session.merge(LineNoticeRow(notice_id=_ONE, number=notice.number, encoded=notice.signed))
         return notice
+
+    def _is_wanted(self, notice: LineNotice, kept: LineNoticeRow) -> bool:
+        # The number stands beside the bytes: damage to them brings no older notice back.
+        return notice.number > kept.number or (notice.number == kept.number and self._whole(kept.encoded) is None)
 
     def _whole(self, kept: bytes) -> LineNotice | None:
         with suppress(CryptoError):

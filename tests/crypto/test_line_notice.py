@@ -66,6 +66,11 @@ NOTICE = line_notice.make(
 )
 
 
+def test_it_is_closed_to_the_end_of_its_last_day() -> None:
+    assert [NOTICE.closed_on(day) for day in (20780, 20790, 20791)] == [20790, 20790, None]
+    assert line_notice.make(LINE_KEY, number=7, day=20780).closed_on(20780) is None
+
+
 @given(mutated(NOTICE.signed) | st.binary(max_size=600))
 def test_arbitrary_bytes(untrusted: bytes) -> None:
     try:

@@ -11,7 +11,7 @@ import pytest
 from deploy.trial.folder import TrialFolder
 from deploy.trial.line import RunningLine, set_up
 from deploy.trial.processes import free_ports
-from deploy.trial.way import Direct
+from deploy.trial.transport import Loopback
 
 PROGRAM = """
 import ctypes, os, resource
@@ -35,7 +35,7 @@ def test_the_servers_keep_theirs(tmp_path: Path) -> None:
     place.root.mkdir()
     set_up(place)
     source_port, desk_port = free_ports(2)
-    with RunningLine(place, Direct(place, source_port), desk_port) as line:
+    with RunningLine(place, Loopback(place, source_port), desk_port) as line:
         for pid in line.pids.values():
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
             for one in (pid, *map(int, children)):

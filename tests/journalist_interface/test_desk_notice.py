@@ -167,8 +167,8 @@ def test_a_damaged_notice_is_named_and_no_bundle_carries_it(
 ) -> None:
     sign(browser, WORDS)
     change(state, "UPDATE line_notices SET encoded = x'00'")
-    assert "Nothing yet" in browser.get(PATH).text
-    browser.get("/line")
+    assert "Notice 1 is damaged here: sign it again." in browser.get(PATH).text
+    assert "Notice 1 is damaged here: sign it again." in browser.get("/line").text
     assert "notice 1 to sources is damaged" in browser.send("/line/verify").text
     export(host, browser)
     assert host.place.line_notices.current() is None
@@ -177,5 +177,7 @@ def test_a_damaged_notice_is_named_and_no_bundle_carries_it(
     kept = host.place.line_notices.current()
     assert kept is not None
     assert kept.number == 2
+    for path in (PATH, "/line"):
+        assert "damaged here" not in browser.get(path).text
     with open_desk(state, clock) as desk:
         assert desk.verify() == []

@@ -255,6 +255,7 @@ def broken_mode(path: Path) -> None:
         ("en/Devices.MD", HEADER + "text", "advice/en/Devices.MD: the name"),
         ("en/notes.txt", "text", "advice/en/notes.txt: the name"),
         ("english/devices.md", HEADER + "text", "advice/english: this is not the code of a language"),
+        ("zh-hans/devices.md", HEADER + "text", "advice/zh-hans: this is not the code of a language"),
         ("devices.md", HEADER + "text", "advice/devices.md: this is not the code of a language"),
     ],
 )

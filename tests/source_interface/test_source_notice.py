@@ -1,5 +1,6 @@
 """What sources read of the line's own words: shown as text, within the one size, and calm where the line says nothing."""
 
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -90,8 +91,24 @@ def test_all_that_it_says_is_shown_from_then_on(intake: Intake, browser: SourceB
     assert "Wij lezen" not in first.text + mailbox + readers
 
 
+@pytest.mark.parametrize(
+    ("numbers", "said"), [({"reply_days": 9}, "within 9 days"), ({"keep_days": 180}, "destroyed after 180 days")]
+)
+def test_one_thing_is_shown_under_its_heading_and_not_twice(
+    intake: Intake, browser: SourceBrowser, numbers: dict[str, int], said: str
+) -> None:
+    publish(intake, **numbers)
+    first = browser.get("/")
+    assert "When we read and answer" in first.text
+    assert said in first.text
+    mailbox = mailbox_with_something_in_it(browser)
+    assert (said in mailbox.text) == ("keep_days" in numbers), "the days to an answer stand above the list"
+    for page in (first, mailbox):
+        assert not re.search(rb"<ul>\s*</ul>", page.body), "a list without a point"
+
+
 def test_a_closed_line_says_until_when_and_opens_by_itself(intake: Intake, browser: SourceBrowser) -> None:
-    publish(intake, {"en": ENGLISH}, closed_until=DAY + 2)
+    publish(intake, {"en": ENGLISH}, reply_days=9, closed_until=DAY + 2)
     intake.clock.day += 2
     for page in (browser.get("/"), browser.open_new_mailbox(), mailbox_with_something_in_it(browser)):
         assert "Closed up to and including 6 October 2024" in page.text
@@ -100,6 +117,7 @@ def test_a_closed_line_says_until_when_and_opens_by_itself(intake: Intake, brows
     mailbox = browser.get("/mailbox")
     assert mailbox.form(having="message"), "one can write all the same"
     assert "We read again after 6 October 2024." in mailbox.text
+    assert "within 9 days" in mailbox.text, "which nothing above said"
     intake.clock.day += 1
     assert "Closed" not in browser.get("/").text
     assert "Away." not in browser.get("/mailbox").text

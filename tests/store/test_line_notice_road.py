@@ -179,24 +179,35 @@ def test_the_vectors_come_to_one_host_in_their_order(tmp_path: Path, clock: SetC
 
 
 @pytest.mark.parametrize("damage", [b"", b"x", b"x" * 200])
-def test_a_damaged_one_is_not_shown_and_any_other_replaces_it(road: Road, damage: bytes) -> None:
+def test_a_damaged_one_is_not_shown_and_none_older_comes_back(road: Road, damage: bytes) -> None:
     sign(road, "First.")
-    sign(road, "Second.")
+    second = sign(road, "Second.")
     export(road)
     deliver(road)
     host = road.host()
+    damage_at(host, damage)
+    assert host.line_notices.current() is None
+    assert host.line_notices.damaged()
+    older = line_notice.make(line_key(road), number=1, day=20_000, texts={"en": NoticeText(hours="Old.")})
+    newer = line_notice.make(line_key(road), number=3, day=20_000, texts={"en": NoticeText(hours="New.")})
+    with host.database.writing() as session:
+        assert host.line_notices.keep(session, older.signed) is None
+    assert host.line_notices.current() is None
+    assert host.line_notices.damaged()
+    for healing in (second, newer):
+        damage_at(host, damage)
+        with host.database.writing() as session:
+            assert host.line_notices.keep(session, healing.signed) == healing
+        assert host.line_notices.current() == healing
+        assert not host.line_notices.damaged()
+    host.close()
+
+
+def damage_at(host: IntakePlace, damage: bytes) -> None:
     with host.database.writing() as session:
         row = session.get(LineNoticeRow, 1)
         assert row is not None
         row.encoded = damage
-    assert host.line_notices.current() is None
-    assert host.line_notices.damaged()
-    older = line_notice.make(line_key(road), number=1, day=20_000, texts={"en": NoticeText(hours="Old.")})
-    with host.database.writing() as session:
-        assert host.line_notices.keep(session, older.signed) == older
-    assert host.line_notices.current() == older
-    assert not host.line_notices.damaged()
-    host.close()
 
 
 def line_key(road: Road) -> SigningKey:
