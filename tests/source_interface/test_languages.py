@@ -22,6 +22,7 @@ from tests.source_interface.source_browser import (
     structure,
     words_of,
 )
+from tests.source_interface.test_source_notice import ENGLISH, carry, publish
 
 OTHERS = [tag for tag in TAGS if tag != "en"]
 TYPED = 'ما حدث.\n\nWhat happened, <b>and</b> "when" & where 🕊'
@@ -48,10 +49,15 @@ def walk(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
     mailbox = browser.get("/mailbox?page=2")
     yield mailbox
     yield from _answering(intake, browser)
+    publish(intake, {"en": ENGLISH}, reply_days=9, keep_days=180, closed_until=DAY + 30)
+    yield browser.get("/")
+    yield browser.get("/mailbox")
     yield browser.erase(mailbox, "all", sure=False)
     yield browser.erase(mailbox, "mailbox", sure=False)
     yield browser.erase(mailbox, "reply")
     yield browser.erase(mailbox, "all")
+    publish(intake, reply_days=9)
+    yield browser.get("/mailbox")
     for notice in ("stale", "session", "busy", "missing", "large", "unclear", "fault"):
         yield browser.post(f"/language/notice/{notice}", {"language": "", "typed": "what was typed"})
     yield browser.get("/nothing-here")
@@ -60,6 +66,8 @@ def walk(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
         if link.startswith("/advice/"):
             yield browser.get(link)
     yield browser.erase(mailbox, "mailbox")
+    carry(intake)
+    yield browser.get("/")
     yield browser.leave(mailbox)
 
 
