@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 Ready = Callable[[], None]
@@ -63,12 +64,16 @@ class Child:
         os.close(tells)
 
     def look(self) -> None:
-        """Take in what happened: whether it said ready, whether it has ended (then `code` is its exit code)."""
+        """Take in what happened: whether it said ready, whether it has ended (then `code` is how, and its group is gone)."""
         if self._told >= 0 and select.select([self._told], [], [], 0)[0]:
             self.is_ready = self.is_ready or os.read(self._told, 1) == b"."
             self.close()
-        if self.pid and (found := os.waitpid(self.pid, os.WNOHANG))[0]:
-            self.pid, self.code = 0, os.waitstatus_to_exitcode(found[1])
+        if self.pid and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            # Not waited for yet, its id is its group's alone. A killed server's workers hold the lock that the next one needs.
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            _, status = os.waitpid(self.pid, 0)
+            self.pid, self.code = 0, os.waitstatus_to_exitcode(status)
 
     def signal(self, number: int) -> None:
         """By its own id, and only while it is our child: an id that is free again may be anybody's."""
