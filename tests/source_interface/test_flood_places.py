@@ -66,11 +66,11 @@ def fill(stack: contextlib.ExitStack, server: OnionServer) -> None:
     end = time.monotonic() + ENOUGH_SECONDS
     for number in itertools.count(10_000):
         waiting.append(held(stack, server.circuit(number)))
-        if len(waiting) >= WORKERS * Room().long_requests:
+        if len(waiting) >= WORKERS * Room().uploads:
             time.sleep(0.5)  # those that were refused or gave way are answered by then
         answered, _, _ = select.select(waiting, [], [], 0.02)
         waiting = [connection for connection in waiting if connection not in answered]
-        if len(waiting) == WORKERS * Room().long_requests:
+        if len(waiting) == WORKERS * Room().uploads:
             return
         assert time.monotonic() < end
 
@@ -86,7 +86,7 @@ def test_three_silent_circuits_keep_no_upload_out(server: OnionServer) -> None:
 def test_one_circuit_gets_the_friendly_page_for_an_upload_too_many(server: OnionServer) -> None:
     circuit = server.circuit(200)
     with contextlib.ExitStack() as stack:
-        waiting = [held(stack, circuit) for _ in range(WORKERS * Room().circuit_long_requests + 1)]
+        waiting = [held(stack, circuit) for _ in range(WORKERS * Room().circuit_uploads + 1)]
         heard = one_that_is_answered(waiting)
     assert heard.startswith(b"HTTP/1.1 503 Page\r\n")
     assert b"try again in a minute" in heard

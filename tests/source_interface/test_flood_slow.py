@@ -25,7 +25,7 @@ DEADLINES = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnionServer]:
-    room = {"long_requests": 8, "circuit_connections": 64}
+    room = {"uploads": 8, "circuit_connections": 64}
     with onion_server(tmp_path_factory.mktemp("slow"), deadlines=DEADLINES, room=room) as server:
         yield server
         assert server.closed() == []
