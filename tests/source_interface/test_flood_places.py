@@ -173,7 +173,8 @@ ELSEWHERE = {
     "chunks": b"POST /erase HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
     b"Content-Type: application/x-www-form-urlencoded\r\n\r\n5\r\na",
     "another method": b"PUT /mailbox HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\nx",
-    "no such page": b"POST /mailbox/ HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\nx",
+    "no such page": b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\nx",
+    "another spelling": b"POST /mailbox/ HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\nx",
 }
 
 
@@ -181,5 +182,5 @@ ELSEWHERE = {
 def test_a_long_body_for_anything_else_is_answered_without_waiting_for_it(server: OnionServer, what: str) -> None:
     """Its patience would last ten minutes here."""
     heard = server.circuit(5).raw(ELSEWHERE[what], end=False)
-    assert heard.startswith(b"HTTP/1.1 4")
+    assert heard.startswith((b"HTTP/1.1 4", b"HTTP/1.1 200")), "a form that was cut off may also be asked for again"
     assert len(heard) == len(server.circuit(2).raw(GET))
