@@ -24,11 +24,9 @@ class Room:
     lingering: int = 500  # connections that were answered and whose client has not hung up
     circuit_connections: int = 16  # of one circuit at once: a browser opens six
     circuit_refusals: int = 64  # of one circuit with open connections, after which it is closed
-    long_requests: int = (
-        16  # uploads at once, which need a thread while they come; the other threads serve what is there
-    )
-    circuit_long_requests: int = 2  # of one circuit at once: a person in two tabs
-    leaving: int = 4  # uploads that gave their place to another one and still have a thread, to keep what came whole
+    uploads: int = 16  # at once, which need a thread while they come; the other threads serve what is there
+    circuit_uploads: int = 2  # of one circuit at once: a person in two tabs
+    uploads_giving_way: int = 4  # that lost their place to another one and still have a thread, to keep what came whole
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -127,7 +125,7 @@ class Sender(Protocol):
         """Have the thread that waits for it see its end, soon."""
 
 
-class LongRequests:
+class UploadPlaces:
     """The places for uploads, which need a thread while they come. For any thread.
 
     When all are taken, the sender that is furthest behind the pace gives its place to a new one. Its being new protects none:
@@ -138,13 +136,13 @@ class LongRequests:
         self._room: Final = room
         self._lock: Final = threading.Lock()
         self._senders: Final[set[Sender]] = set()
-        self._leaving: Final[set[Sender]] = set()
+        self._giving_way: Final[set[Sender]] = set()
 
     @contextmanager
     def place(self, sender: Sender) -> Iterator[bool]:
         """Whether there is a place, which is held for the block."""
         with self._lock:
-            taken = self._may_enter(sender)
+            taken = self._make_place(sender)
             if taken:
                 self._senders.add(sender)
         try:
@@ -152,19 +150,19 @@ class LongRequests:
         finally:
             with self._lock:
                 self._senders.discard(sender)
-                self._leaving.discard(sender)
+                self._giving_way.discard(sender)
 
-    def _may_enter(self, sender: Sender) -> bool:
+    def _make_place(self, sender: Sender) -> bool:
         same = sum(1 for other in self._senders if sender.circuit is not None and other.circuit == sender.circuit)
-        if same >= self._room.circuit_long_requests:
+        if same >= self._room.circuit_uploads:
             return False
-        return len(self._senders) < self._room.long_requests or self._one_gives_way()
+        return len(self._senders) < self._room.uploads or self._one_gives_way()
 
     def _one_gives_way(self) -> bool:
         slowest = min(self._senders, key=lambda sender: sender.ahead_seconds)
-        if slowest.ahead_seconds >= 0 or len(self._leaving) >= self._room.leaving:
+        if slowest.ahead_seconds >= 0 or len(self._giving_way) >= self._room.uploads_giving_way:
             return False
         self._senders.remove(slowest)
-        self._leaving.add(slowest)
+        self._giving_way.add(slowest)
         slowest.stop_listening()
         return True

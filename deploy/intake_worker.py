@@ -28,7 +28,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from deploy.arrival import Arrival, Sizes, Step
 from deploy.circuits import CircuitCloser
 from deploy.deadlines import Deadlines, TimedSocket
-from deploy.entrance import Admission, Circuits, LongRequests, Queue, Room
+from deploy.entrance import Admission, Circuits, Queue, Room, UploadPlaces
 from deploy.quiet import QuietResponse
 from deploy.refusal import Refusal, refusal
 from source_interface.budgets import Budgets
@@ -80,7 +80,7 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
         self._waiting: Queue[Connection] = Queue(most, entry.deadlines.early_seconds)
         self._lingering: Queue[Connection] = Queue(entry.room.lingering, entry.deadlines.linger_seconds)
         self._circuits = Circuits(entry.room)
-        self._long = LongRequests(entry.room)
+        self._places = UploadPlaces(entry.room)
         super().init_process()
 
     def init_signals(self) -> None:
@@ -172,14 +172,14 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
             connection.sock.shutdown(socket.SHUT_WR)
             with suppress(KeyError):
                 self.poller.unregister(connection.sock)
-            self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._leaving, connection))
+            self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._lingers, connection))
         except OSError:
             self._drop(connection)
             return
         if (oldest := self._lingering.add(connection, time.monotonic())) is not None:
             self._drop(oldest)
 
-    def _leaving(self, connection: Connection, _sock: object) -> None:
+    def _lingers(self, connection: Connection, _sock: object) -> None:
         if connection in self._lingering and connection.sock.receive_now(_LINGER_READ_BYTES) == b"":
             self._drop(connection)
 
@@ -218,15 +218,15 @@ class IntakeWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
             connection.parser.unreader.unread(bytes(connection.arrival.untrusted))
             connection.arrival.untrusted.clear()
             request = next(connection.parser)
-            if _is_all_there(request):
+            all_there = _is_all_there(request)
+            if all_there or request.method != "POST" or not self._entry.takes_long(request.path):
+                if not all_there:
+                    # The application refuses it by its length. What still comes is thrown away as it is seen off,
+                    # without a thread.
+                    connection.sock.stop_listening()
                 self.handle_request(request, connection)
                 return False
-            if request.method != "POST" or not self._entry.takes_long(request.path):
-                # The application refuses it by its length. What still comes is thrown away as it is seen off, without a thread.
-                connection.sock.stop_listening()
-                self.handle_request(request, connection)
-                return False
-            with self._long.place(connection.sock) as taken:
+            with self._places.place(connection.sock) as taken:
                 if taken:
                     self.handle_request(request, connection)
                 else:

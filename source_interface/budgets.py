@@ -59,7 +59,7 @@ class Policy:
     """The budgets of one circuit in one worker."""
 
     requests: Allowance = Allowance(120, 480, seconds=60)
-    sessions: Allowance = Allowance(12, 60, seconds=600)  # visits that get a first codename
+    sessions: Allowance = Allowance(12, 60, seconds=600)  # visits that begin, with a new codename or by coming back
     logins: Allowance = Allowance(12, 60, seconds=600)  # attempts, right or wrong, misspelt ones too
     derivations: Allowance = Allowance(10, 60, seconds=600)  # 128 MiB and a fifth of a second each
     submissions: Allowance = Allowance(30, 120, seconds=600)

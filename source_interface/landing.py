@@ -4,9 +4,9 @@ from flask import Blueprint, render_template, request
 
 from crypto import codename
 from source_interface.answers import busy, stale_form
-from source_interface.budgets import BusyError, Expense
+from source_interface.budgets import BusyError
 from source_interface.line_words import collected
-from source_interface.services import budget, services, visit
+from source_interface.services import begin_visit, services, visit
 from source_interface.small_form import read_small_form
 from store.intake.sessions import new_slot
 
@@ -26,11 +26,10 @@ def issue_codename() -> str:
     """Issue a codename for this tab. Nothing is kept of it but in the session, until something is sent."""
     if not visit().owns(read_small_form(request).get("token", "")):
         return stale_form()
-    if not visit().session().slots:
-        try:
-            budget().spend(Expense.SESSIONS)  # another codename for the same visit needs no more room
-        except BusyError:
-            return busy()
+    try:
+        begin_visit()
+    except BusyError:
+        return busy()
     slot = new_slot(codename.generate())
     with visit().sessions.changing(visit().cookie) as session:
         session.put(slot)

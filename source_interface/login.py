@@ -14,7 +14,7 @@ from source_interface.answers import busy, stale_form
 from source_interface.budgets import BusyError, Expense
 from source_interface.language import choose
 from source_interface.mailbox_page import mailbox_page
-from source_interface.services import budget, services, visit
+from source_interface.services import begin_visit, budget, services, visit
 from source_interface.small_form import read_small_form
 from store.intake.sessions import new_slot
 
@@ -67,6 +67,7 @@ def _misspelt(typed: str, error: CodenameError) -> str:
 
 
 def _log_in(meant: Codename, typed: str) -> str:
+    begin_visit()  # a wrong codename takes the room, too
     derivation, place = services().derivation, services().place
     started = derivation.started()
     keys = derivation.derive(meant, budget())

@@ -6,7 +6,7 @@ from typing import cast
 from flask import current_app, g
 
 from source_interface.advice_library import AdviceLibrary
-from source_interface.budgets import Budget, Budgets
+from source_interface.budgets import Budget, Budgets, Expense
 from source_interface.derivation import Derivation
 from source_interface.languages import Language
 from source_interface.visit import Visit
@@ -40,3 +40,9 @@ def visit() -> Visit:
 
 def budget() -> Budget:
     return cast("Budget", g.budget)
+
+
+def begin_visit() -> None:
+    """Spend the room that this visit needs, unless it holds a codename already. BusyError when that is one too many."""
+    if not visit().session().slots:
+        budget().spend(Expense.SESSIONS)

@@ -112,6 +112,8 @@ def _run(folder: TrialFolder, wanted: _Wanted, *, fresh: bool, walk: bool) -> No
     folder.prepare()
     try:
         with exclusively(folder.lock):
+            transport = wanted.transport(folder)
+            line.check_ports(transport, wanted.desk_port)
             folder.facts.unlink(missing_ok=True)  # a killed trial leaves them, and with Tor a start takes a minute
             if fresh:
                 folder.clear()
@@ -120,7 +122,7 @@ def _run(folder: TrialFolder, wanted: _Wanted, *, fresh: bool, walk: bool) -> No
             if not folder.ready.exists():
                 told.progress("Making keys (once, some seconds) ...")
             line.set_up(folder)
-            with RunningLine(folder, wanted.transport(folder), wanted.desk_port) as running:
+            with RunningLine(folder, transport, wanted.desk_port) as running:
                 _serve(folder, running, walk=walk)
     except LockedError:
         if fresh:

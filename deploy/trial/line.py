@@ -50,10 +50,6 @@ class RunningLine:
 
     def __enter__(self) -> "RunningLine":
         transport, folder = self._transport, self._folder
-        if transport.port == self._desk_port:
-            raise RefusedError(f"{transport.port_option} and --desk-port must differ")
-        for port, option in ((transport.port, transport.port_option), (self._desk_port, "--desk-port")):
-            check_free(port, option)
         folder.link.unlink(missing_ok=True)
         folder.stick.mkdir(exist_ok=True)
         with ExitStack() as stack:
@@ -118,6 +114,14 @@ class RunningLine:
 
     def _log(self, name: str) -> Path:
         return self._folder.root / f"{name}.log"
+
+
+def check_ports(transport: Transport, desk_port: int) -> None:
+    """RefusedError when a line could not listen at these ports."""
+    if transport.port == desk_port:
+        raise RefusedError(f"{transport.port_option} and --desk-port must differ")
+    for port, option in ((transport.port, transport.port_option), (desk_port, "--desk-port")):
+        check_free(port, option)
 
 
 def check_free(port: int, option: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.arrival import Arrival, HostileError, Sizes, Step, circuit_of
 from deploy.deadlines import Deadlines, Patience
-from deploy.entrance import Admission, Circuits, LongRequests, Queue, Room
+from deploy.entrance import Admission, Circuits, Queue, Room, UploadPlaces
 
 LINE = b"PROXY TCP6 fc00:dead:beef:4dad::1:2 ::1 2 80"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -204,52 +204,52 @@ class Uploading:
 
 
 @contextlib.contextmanager
-def taken(long: LongRequests, *senders: Uploading) -> Iterator[list[bool]]:
+def taken(places: UploadPlaces, *senders: Uploading) -> Iterator[list[bool]]:
     """Whether each got a place, one after the other, all held for the block."""
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(long.place(sender)) for sender in senders]
+        yield [stack.enter_context(places.place(sender)) for sender in senders]
 
 
 def test_places_for_uploads_are_given_back() -> None:
-    long = LongRequests(Room(long_requests=1))
-    with taken(long, Uploading(1), Uploading(2)) as places:
-        assert places == [True, False]
-    with taken(long, Uploading(3)) as places:
-        assert places == [True]
+    places = UploadPlaces(Room(uploads=1))
+    with taken(places, Uploading(1), Uploading(2)) as given:
+        assert given == [True, False]
+    with taken(places, Uploading(3)) as given:
+        assert given == [True]
 
 
 def test_one_circuit_has_two_places_for_uploads() -> None:
-    long = LongRequests(Room())
+    places = UploadPlaces(Room())
     silent = [Uploading(1, -60.0) for _ in range(3)]
-    with taken(long, *silent, Uploading(2)) as places:
-        assert places == [True, True, False, True]
-    with taken(long, *[Uploading(None) for _ in range(3)]) as places:
-        assert places == [True] * 3, "without tor all are one person's"
+    with taken(places, *silent, Uploading(2)) as given:
+        assert given == [True, True, False, True]
+    with taken(places, *[Uploading(None) for _ in range(3)]) as given:
+        assert given == [True] * 3, "without tor all are one person's"
 
 
 def test_in_a_crowd_the_one_that_is_furthest_behind_gives_way() -> None:
-    long = LongRequests(Room(long_requests=3))
+    places = UploadPlaces(Room(uploads=3))
     ahead, behind, silent = Uploading(1, 20.0), Uploading(2, -1.0), Uploading(3, -5.0)
-    with taken(long, ahead, behind, silent, Uploading(4)) as places:
-        assert places == [True] * 4
+    with taken(places, ahead, behind, silent, Uploading(4)) as given:
+        assert given == [True] * 4
         assert [one.heard for one in (ahead, behind, silent)] == [True, True, False]
-        with taken(long, Uploading(5), Uploading(6)) as more:
+        with taken(places, Uploading(5), Uploading(6)) as more:
             assert more == [True, False], "nobody else is behind"
         assert (ahead.heard, behind.heard) == (True, False)
 
 
 def test_who_keeps_the_pace_keeps_the_place_and_one_too_many_is_refused() -> None:
-    long = LongRequests(Room(long_requests=2))
+    places = UploadPlaces(Room(uploads=2))
     senders = [Uploading(1, 0.0), Uploading(2, 1.0)]
-    with taken(long, *senders, Uploading(3)) as places:
-        assert places == [True, True, False]
+    with taken(places, *senders, Uploading(3)) as given:
+        assert given == [True, True, False]
         assert all(one.heard for one in senders)
 
 
 def test_a_storm_of_newcomers_cannot_take_the_threads_of_those_that_give_way() -> None:
-    long = LongRequests(Room(long_requests=2, leaving=3))
-    with taken(long, *[Uploading(number, -1.0) for number in range(1, 10)]) as places:
-        assert places == [True] * 5 + [False] * 4, "two places, and three that have not left yet"
+    places = UploadPlaces(Room(uploads=2, uploads_giving_way=3))
+    with taken(places, *[Uploading(number, -1.0) for number in range(1, 10)]) as given:
+        assert given == [True] * 5 + [False] * 4, "two places, and three that have not left yet"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -208,11 +209,15 @@ def test_a_killed_trial_leaves_nothing_running_and_starts_again_with_its_keys(st
     await_ended(pids)
     assert (state / "try.json").exists()
 
-    failed = start(state, ports=(ports[0], ports[0]))
+    aside = (state / "stick").rename(state / "stick-aside")
+    (state / "stick").touch()
+    failed = start(state, ports=ports)
     _, said = failed.communicate(timeout=60)
+    (state / "stick").unlink()
+    aside.rename(state / "stick")
 
-    assert "--source-port and --desk-port must differ" in said
-    assert not (state / "try.json").exists(), "a start leaves what the killed trial said of itself"
+    assert f"{state / 'stick'}: File exists" in said
+    assert not (state / "try.json").exists(), "a start removes what the killed trial said of itself"
 
     again = start(state, ports=ports)
     try:
@@ -221,19 +226,22 @@ def test_a_killed_trial_leaves_nothing_running_and_starts_again_with_its_keys(st
         end(again)
 
 
-def test_a_taken_port_is_named(state):
-    import socket
+@pytest.mark.parametrize("option", ["--source-port", "--desk-port"])
+def test_a_taken_port_is_named_and_nothing_is_changed_not_even_afresh(state, option):
+    def everything():
+        return {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
 
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        done = subprocess.run(
-            [TRY, "--state", state, "--source-port", str(port)], capture_output=True, text=True, timeout=120
-        )
+    before = everything()
+    assert state / "ready" in before
+    ports = dict(zip(("--source-port", "--desk-port"), map(str, free_ports(2)), strict=True))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports[option] = str(taken.getsockname()[1])
+        command = [TRY, "--state", state, "--fresh", *(word for pair in ports.items() for word in pair)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
 
     assert done.returncode == 1
-    assert f"port {port} is in use" in done.stderr
+    assert f"port {ports[option]} is in use by another program: choose another one with {option}" in done.stderr
+    assert everything() == before
 
 
 def test_a_port_that_this_user_may_not_use_is_not_called_taken(monkeypatch):

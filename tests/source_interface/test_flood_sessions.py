@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,9 +10,11 @@ from sqlalchemy import text
 from crypto.kdf import hkdf
 from source_interface.budgets import Policy
 from store.intake.sessions import new_cookie
+from store.intake.settings import Settings
 from tests.source_interface.conftest import Intake
 from tests.source_interface.source_browser import words_of
-from tests.support.onion_server import ENOUGH_SECONDS, OnionServer, onion_server
+from tests.support.onion_server import ENOUGH_SECONDS, ROOT, OnionServer, onion_server
+from tests.support.waiting import wait_until
 
 WORKERS = 2
 
@@ -63,6 +64,37 @@ def test_a_flood_of_visits_closes_its_circuit(tmp_path_factory: pytest.TempPathF
         server.await_closed(666)
 
 
+def test_who_comes_back_begins_a_visit_too_whatever_the_codename(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with onion_server(tmp_path_factory.mktemp("back"), policy={"sessions": [1, 60, 60_000]}) as server:
+        circuit = server.circuit(1)
+        browser = circuit.browser()
+        words = browser.new_codename()
+        for _ in range(WORKERS * 2):
+            assert words_of(browser.new_codename()), "the visit has begun"
+        answers = []
+        for _ in range(WORKERS * 2):
+            other = circuit.browser()
+            page = other.get("/login")
+            answers.append(
+                other.submit(page, page.form(having="codename"), {"codename": " ".join(words_of(words))}).text
+            )
+        told = ["Please try again in a minute" in answer for answer in answers]
+        assert True in told, "each worker lets one visit begin"
+        assert all("We do not know" in answer for answer, busy in zip(answers, told, strict=True) if not busy)
+
+
+def test_how_many_circuits_take_all_room_for_visits_is_what_the_limitations_say() -> None:
+    visits = WORKERS * Policy().sessions.soft
+    in_an_hour = visits + visits * 3_600 // Policy().sessions.seconds
+    assert Settings().session_idle_seconds * 2 == 3_600, "after which a row is gone"
+    told = (ROOT / "docs" / "limitations.md").read_text("utf-8")
+    assert round(Settings().sessions / in_an_hour, -2) == 300
+    assert round(Settings().sessions / visits, -3) == 2_000
+    assert (
+        f"{Settings().sessions:,} visits fit. Some three hundred circuits in an hour, or two thousand at once" in told
+    )
+
+
 @pytest.mark.parametrize("path", ["/mailbox", "/erase", "/leave"])
 def test_a_made_up_cookie_with_its_token_makes_no_session(intake: Intake, path: str) -> None:
     browser = intake.browser()
@@ -78,8 +110,9 @@ def test_sessions_that_nobody_uses_go_while_others_come_by(open_intake: Callable
     intake = open_intake(session_idle_seconds=1)
     intake.browser().new_codename()
     assert rows(intake) == 1
-    end = time.monotonic() + ENOUGH_SECONDS
-    while rows(intake):
-        assert time.monotonic() < end
+
+    def come_by() -> bool:
         intake.browser().get("/advice")
-        time.sleep(0.2)
+        return not rows(intake)
+
+    wait_until(come_by, ENOUGH_SECONDS, every=0.2)

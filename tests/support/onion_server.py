@@ -3,13 +3,14 @@
 import contextlib
 import http.client
 import json
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,15 @@ def ask(connection: socket.socket, request: bytes, *, end: bool = True) -> bytes
         while piece := connection.recv(1 << 16):
             heard += piece
     return heard
+
+
+def answered(connections: Iterable[socket.socket]) -> list[socket.socket]:
+    """Those of them on which something was said, or which were ended, by now."""
+    known = {connection.fileno(): connection for connection in connections}
+    poll = select.poll()
+    for descriptor in known:
+        poll.register(descriptor, select.POLLIN)
+    return [known[descriptor] for descriptor, _ in poll.poll(0)]
 
 
 @contextmanager

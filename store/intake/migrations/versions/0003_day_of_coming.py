@@ -14,3 +14,4 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("came", sa.Integer, nullable=False, server_default="0"))
     op.drop_index("ix_submitted_object_bundle", "submitted_object")
     op.create_index("ix_submitted_object_waiting", "submitted_object", ["bundle", "came"])
+    op.create_index("ix_submitted_object_floor", "submitted_object", ["bundle", "epoch"])
