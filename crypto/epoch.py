@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import takewhile
 from typing import Final
 
 from crypto import cbor
@@ -82,6 +83,22 @@ def extend(tip: EpochCertificate | None, certificates: Sequence[EpochCertificate
         if (certificate.epoch, certificate.previous) != expected or (tip and certificate.day <= tip.day):
             raise ForgedError(f"epoch certificate {certificate.epoch} does not follow in the chain")
         tip = certificate
+
+
+def beyond(held: Sequence[EpochCertificate], certificates: Sequence[EpochCertificate]) -> Sequence[EpochCertificate]:
+    """Those that continue `held`, a verified chain or its tail; those up to its end may come again and are passed over.
+
+    ForgedError for one that is another than the one in `held`, and unless the rest follow without a gap or a step back.
+    """
+    tip = held[-1] if held else None
+    again = list(takewhile(lambda one: tip is not None and one.epoch <= tip.epoch, certificates))
+    known = {one.epoch: one.encoded for one in held}
+    for one in again:
+        if known.get(one.epoch, one.encoded) != one.encoded:
+            raise ForgedError(f"epoch certificate {one.epoch} is another than the one that is here")
+    following = certificates[len(again) :]
+    extend(tip, following)
+    return following
 
 
 class Standing(Enum):

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -174,7 +174,7 @@ def _more_lines(socks: str | None, torrc_lines: Path | None, private_network: Pa
 
 
 @contextmanager
-def _client(state: Path, socks: str | None, more_lines: Iterable[str]) -> Iterator[Client]:
+def _client(state: Path, socks: str | None, more_lines: Sequence[str]) -> Iterator[Client]:
     key = CourierKey.load(state)
     if key is None:
         fail("this folder holds no key yet: run 'luwte-courier pair --onion ADDRESS' first")

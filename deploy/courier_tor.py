@@ -8,7 +8,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from stem.control import Controller
 
 from deploy.onion.control import await_bootstrap, watch_clock
 from deploy.onion.errors import TorFailedError
+from deploy.onion.torrc_lines import starting_programs
 from deploy.socket_paths import fits
 from deploy.tor_program import find_program
 
@@ -53,7 +54,7 @@ class CourierTor:
 
 @contextmanager
 def courier_tor(
-    state: Path, auth_folder: Path, *, extra_lines: Iterable[str] = (), say: Callable[[str], None] = lambda _: None
+    state: Path, auth_folder: Path, *, extra_lines: Sequence[str] = (), say: Callable[[str], None] = lambda _: None
 ) -> Iterator[CourierTor]:
     """Run a tor for the block. `say` hears how far it is. CourierTorError.
 
@@ -70,7 +71,8 @@ def courier_tor(
     with ExitStack() as stack:
         runtime = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, dir=_where())))
         torrc, said = runtime / "torrc", runtime / "said"
-        torrc.write_text("".join(f"{line}\n" for line in [*_lines(data, auth_folder, runtime), *extra_lines]), "utf-8")
+        lines = [*_lines(data, auth_folder, runtime), *starting_programs(extra_lines), *extra_lines]
+        torrc.write_text("".join(f"{line}\n" for line in lines), "utf-8")
         with said.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 - the system's tor, with arguments of ours
                 [program, "--defaults-torrc", "/dev/null", "-f", torrc],

@@ -17,7 +17,7 @@ pages = Blueprint("landing", __name__)
 def landing() -> str:
     place = services().place
     return render_template(
-        "landing.html", is_open=place.submissions.is_open(), words=place.line.fingerprint, collected=collected()
+        "landing.html", is_open=place.submissions.shows_open(), words=place.line.fingerprint, collected=collected()
     )
 
 

@@ -33,7 +33,7 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
         erased=erased,
         note=None if _unseen(outcome) else _take_note(slot),
         form_id=new_form_id(),
-        is_open=place.submissions.is_open(),
+        is_open=place.submissions.shows_open() and (outcome is None or Problem.CLOSED not in outcome.problems),
         settings=place.settings,
         collected=collected(),
         typed=(typed := _beginning(outcome)),

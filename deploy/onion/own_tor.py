@@ -1,16 +1,17 @@
 """A tor of our own: its torrc, and the step that becomes it. It has no SOCKS port and no other work than the onions."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.onion.errors import TorMissingError
 from deploy.onion.places import OnionPlaces
+from deploy.onion.torrc_lines import starting_programs
 from deploy.tor_program import find_program
 from store.files import write_whole
 
 
-def write_torrc(places: OnionPlaces, more_lines: Iterable[str]) -> Path:
+def write_torrc(places: OnionPlaces, more_lines: Sequence[str]) -> Path:
     """Write the torrc. Onions are not in it: they are set by the control socket, after they were checked."""
     path = places.tor / "torrc"
     lines = [
@@ -26,7 +27,7 @@ def write_torrc(places: OnionPlaces, more_lines: Iterable[str]) -> Path:
         "HeartbeatPeriod 0",  # it would note how many visitors came in the last hours
         "__ReloadTorrcOnSIGHUP 0",  # a torrc without onions must not take the place of what was set
     ]
-    write_whole(path, ["\n".join([*lines, *more_lines, ""]).encode()])
+    write_whole(path, ["\n".join([*lines, *starting_programs(more_lines), *more_lines, ""]).encode()])
     return path
 
 
@@ -37,7 +38,7 @@ def program() -> str:
     return found
 
 
-def run(places: OnionPlaces, more_lines: Iterable[str]) -> None:
+def run(places: OnionPlaces, more_lines: Sequence[str]) -> None:
     """Become tor. Only for a process of its own."""
     # An old socket would be taken for that of the tor that starts.
     places.control_socket.unlink(missing_ok=True)

@@ -5,11 +5,13 @@ ambiguous, adds or clears with `+` and `/` before it, and goes on with a line af
 on. It is read by rules narrower than tor's own, and what was read is written anew: what tor gets is what was checked.
 
 ALLOWED is what reaching Tor through a censor, a firewall or a proxy needs. What would choose the way by hand (EntryNodes,
-ExcludeNodes) is not in it: it makes a host easier to find. PRIVATE_NETWORK takes a tor out of the public network, which no
-operator wants and a file from a stranger might: it is for trials and tests, by an option of its own that no help shows, and
-neither list holds a name of the other.
+ExcludeNodes) is not in it: it makes a host easier to find. Of the programs that tor would start for a bridge, only those of
+PLUGINS are taken, without arguments: any other could do all that this program's user may. PRIVATE_NETWORK takes a tor out of
+the public network, which no operator wants and a file from a stranger might: it is for trials and tests, by an option of its
+own that no help shows, and neither list holds a name of the other.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -41,6 +43,9 @@ PRIVATE_NETWORK: Final = (
     "PathsNeededToBuildCircuits",
     "TestingTorNetwork",
 )
+PLUGINS: Final = ("/usr/bin/lyrebird", "/usr/bin/obfs4proxy", "/usr/bin/snowflake-client")  # where Debian puts them
+_PLUGIN: Final = "ClientTransportPlugin"
+_TRANSPORTS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(,[A-Za-z_][A-Za-z0-9_]*)*")
 _MOST_BYTES: Final = 65_536
 _LONGEST_LINE: Final = 4_096
 
@@ -53,6 +58,11 @@ def further_lines(torrc_lines: Path | None, private_network: Path | None) -> tup
         if path is not None
         for line in read_lines(path, allowed)
     )
+
+
+def starting_programs(lines: Sequence[str]) -> list[str]:
+    """What a torrc with these further lines needs so that tor starts no program but those that they name."""
+    return [] if any(line.startswith(f"{_PLUGIN} ") for line in lines) else ["NoExec 1"]
 
 
 def read_lines(path: Path, allowed: Sequence[str] = ALLOWED) -> list[str]:
@@ -86,7 +96,8 @@ def _checked(untrusted_text: str, path: Path, allowed: dict[str, str]) -> Iterab
                 f"{where}: '{untrusted_name[:60]}' may not be set here. Allowed are, each by its whole name: "
                 f"{', '.join(allowed.values())}"
             )
-        yield f"{name} {_value(rest.strip(' '), where)}"
+        value = _value(rest.strip(" "), where)
+        yield f"{name} {_plugin(value, where) if name == _PLUGIN else value}"
 
 
 def _value(untrusted: str, where: str) -> str:
@@ -105,3 +116,13 @@ def _value(untrusted: str, where: str) -> str:
             f"{where}: a line cannot go on in the next one: write it as one line, without the backslash"
         )
     return value
+
+
+def _plugin(untrusted: str, where: str) -> str:
+    match untrusted.split():
+        case [transports, "exec", program] if _TRANSPORTS.fullmatch(transports) and program in PLUGINS:
+            return f"{transports} exec {program}"
+    raise TorrcLinesError(
+        f"{where}: {_PLUGIN} is taken as 'names exec program', with nothing behind it, where the program is one of: "
+        f"{', '.join(PLUGINS)}. Bridge lines hold all other settings"
+    )

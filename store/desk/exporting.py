@@ -54,6 +54,7 @@ class _Content:
     replies: Sequence[Any]
     tombstones: Sequence[Any]
     certificates: Sequence[Any]
+    certificates_again: Sequence[Any]  # in bundles that the host may never get, if they are given up for lost
     onion_cards: Sequence[Any]
     line_notice: Any
     owes_acknowledgement: bool
@@ -100,14 +101,17 @@ class Exporter:
             self._epochs.destroy_due()
             self._epochs.refill()
             made: list[Manifest] = []
-            while (manifest := self._make(keys)) is not None:
+            certificates = 0
+            while (one := self._make(keys)) is not None:
+                manifest, content = one
                 made.append(manifest)
+                certificates += len(content.certificates)
             written, missing = self._copy(to)
         return ExportReport(
             made=tuple(manifest.number for manifest in made),
             written=tuple(written),
             replies=sum(len(manifest.objects) for manifest in made),
-            certificates=sum(len(manifest.certificates) for manifest in made),
+            certificates=certificates,
             onion_cards=sum(len(manifest.onion_cards) for manifest in made),
             notice=any(manifest.line_notice is not None for manifest in made),
             missing=tuple(missing),
@@ -118,7 +122,7 @@ class Exporter:
         with self._database.reading() as connection:
             return _gather(connection, self._line_keys()).count
 
-    def _make(self, keys: LineKeys) -> Manifest | None:
+    def _make(self, keys: LineKeys) -> tuple[Manifest, _Content] | None:
         """Make the next bundle, or None when there is nothing to tell. One transaction: no reply changes meanwhile."""
         day = today(self._clock)
         with self._database.writing() as connection:
@@ -130,7 +134,7 @@ class Exporter:
             signed = SignedManifest(keys.signing, manifest)
             pieces = write_bundle(keys.paired.bundle_recipient, signed, [[data] for data in sealed])
             _write_down(connection, signed, self._outbox.add(manifest.number, pieces), content)
-        return manifest
+        return manifest, content
 
     def _copy(self, to: Path) -> tuple[list[str], list[int]]:
         with self._database.reading() as connection:
@@ -158,7 +162,7 @@ def _gather(connection: Connection, keys: LineKeys) -> _Content:
         .limit(MOST_REPLIES)
     ).all()
     tombstones = select(TombstoneRow.what, TombstoneRow.ref).where(TombstoneRow.bundle.is_(None)).limit(MOST_TOMBSTONES)
-    certificates = select(EpochRow.epoch, EpochRow.certificate).where(EpochRow.bundle.is_(None))
+    certificates, again = _certificates(connection)
     onion_cards = select(OnionCardRow.id, OnionCardRow.encoded).where(OnionCardRow.bundle.is_(None))
     cards = connection.execute(onion_cards.order_by(OnionCardRow.id).limit(MOST_ONION_CARDS)).all()
     # The host would refuse the whole bundle for one card that is damaged.
@@ -171,11 +175,22 @@ def _gather(connection: Connection, keys: LineKeys) -> _Content:
     return _Content(
         replies=_fitting(replies),
         tombstones=connection.execute(tombstones).all(),
-        certificates=connection.execute(certificates.order_by(EpochRow.epoch).limit(MOST_CERTIFICATES)).all(),
+        certificates=certificates,
+        certificates_again=again,
         onion_cards=[row for row in cards if row.id in whole],
         line_notice=notice,
         owes_acknowledgement=newest > acknowledged,
     )
+
+
+def _certificates(connection: Connection) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Those that no bundle has carried yet; and those before them that the host has not acknowledged, where all fit."""
+    query = select(EpochRow.epoch, EpochRow.certificate).order_by(EpochRow.epoch)
+    new = connection.execute(query.where(EpochRow.bundle.is_(None)).limit(MOST_CERTIFICATES)).all()
+    carried = query.join(DispatchRow, DispatchRow.number == EpochRow.bundle).where(~DispatchRow.taken_in)
+    # A part of them would be of no use: the host takes certificates in the order of their chain only.
+    again = connection.execute(carried.limit(MOST_CERTIFICATES + 1)).all()
+    return new, again if len(again) + len(new) <= MOST_CERTIFICATES else ()
 
 
 def _fitting(replies: Sequence[Any]) -> Sequence[Any]:
@@ -216,7 +231,7 @@ def _manifest(connection: Connection, line: bytes, day: int, content: _Content, 
             for row, data in zip(content.replies, sealed, strict=True)
         ),
         tombstones=tuple(Tombstone(Erased(row.what), row.ref) for row in content.tombstones),
-        certificates=tuple(row.certificate for row in content.certificates),
+        certificates=tuple(row.certificate for row in (*content.certificates_again, *content.certificates)),
         onion_cards=tuple(row.encoded for row in content.onion_cards),
         line_notice=content.line_notice.encoded if content.line_notice else None,
     )

@@ -4,6 +4,7 @@ from sqlalchemy import delete, select
 
 from store.intake.blobs import Blobs
 from store.intake.database import Database
+from store.intake.shown_room import decide_anew
 from store.intake.tables import OutBundle, SubmittedObject
 
 
@@ -21,4 +22,5 @@ def delete_acknowledged(database: Database, blobs: Blobs) -> int:
         blobs.delete(object_id)
     with database.writing() as session:
         session.execute(delete(SubmittedObject).where(acknowledged))
+        decide_anew(session)
     return len(object_ids)

@@ -159,7 +159,7 @@ class Deliverer:
     def _commit(self, session: Session, bundle: BundleReader, *, gap: bool) -> tuple[DeliverReport, list[bytes]]:
         """The one transaction. Returns the blobs that nothing refers to any more."""
         manifest = bundle.manifest
-        self._intake_keys.add(session, manifest.certificates)
+        intake_keys = self._intake_keys.add(session, manifest.certificates)
         signed_onions = self._onion_cards.keep(session, manifest.onion_cards)
         notice = self._line_notices.keep(session, manifest.line_notice)
         gone = self._add_replies(session, manifest)
@@ -169,13 +169,13 @@ class Deliverer:
         if gap:
             text = f"Bundle {manifest.number} from the desk was taken in although bundles before it are missing."
             session.add(OperatorNote(day=self._today(), text=text))
-        parts = (manifest.objects, manifest.tombstones, manifest.certificates, signed_onions, manifest.line_notice)
+        parts = (manifest.objects, manifest.tombstones, intake_keys, signed_onions, manifest.line_notice)
         content = any(map(bool, parts))
         session.add(InBundle(number=manifest.number, sha256=bundle.position.sha256, content=content))
         report = DeliverReport(
             manifest.number,
             replies=len(manifest.objects),
-            intake_keys=len(manifest.certificates),
+            intake_keys=intake_keys,
             acknowledged=manifest.acknowledged.number,
             signed_onions=signed_onions,
             notice=notice.number if notice else None,

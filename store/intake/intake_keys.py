@@ -63,19 +63,15 @@ class IntakeKeys:
         """From now on nothing that is sealed below it may come in. After `told_floor`, in the same transaction."""
         raise_mark(session, _TOLD_FLOOR, floor)
 
-    def tip(self, session: Session) -> EpochCertificate | None:
-        """The last certificate of the chain."""
-        encoded = session.scalar(select(IntakeKey.encoded).order_by(IntakeKey.epoch.desc()).limit(1))
-        return self._parse(encoded) if encoded else None
-
-    def add(self, session: Session, untrusted_certificates: Sequence[bytes]) -> None:
-        """Verify certificates that follow the chain and keep them; those before the one in use go."""
+    def add(self, session: Session, untrusted_certificates: Sequence[bytes]) -> int:
+        """Verify certificates and keep those that follow the chain; those before the one in use go. How many are new."""
         certificates = [self._parse(encoded) for encoded in untrusted_certificates]
-        epoch.extend(self.tip(session), certificates)
-        session.add_all(IntakeKey(epoch=c.epoch, encoded=c.encoded) for c in certificates)
+        following = epoch.beyond(self._chain(session), certificates)
+        session.add_all(IntakeKey(epoch=c.epoch, encoded=c.encoded) for c in following)
         session.flush()
         # The one in use must stay; the ones before it can never be used again.
         session.execute(delete(IntakeKey).where(IntakeKey.epoch < self.high_water(session)))
+        return len(following)
 
     def _chain(self, session: Session) -> list[EpochCertificate]:
         return [self._parse(row) for row in session.scalars(select(IntakeKey.encoded).order_by(IntakeKey.epoch))]

@@ -37,6 +37,7 @@ from store.intake.intake_keys import LONGEST_SUBMISSION_DAYS, IntakeKeys
 from store.intake.mailboxes import find_mailbox, keep_or_make_mailbox
 from store.intake.sealing import SealedFile
 from store.intake.settings import KIB, Settings
+from store.intake.shown_room import shown_room
 from store.intake.tables import SubmittedObject
 
 _LONGEST_NAME: Final = 4_096  # characters
@@ -73,10 +74,17 @@ class Submissions:
         self._line, self._settings, self._today = line, settings, today
 
     def is_open(self) -> bool:
-        """Whether a new source can send something now."""
+        """Whether a new source can send something now. For the operator: sources are shown `shows_open`."""
         with self._database.reading() as session:
             room = self._host_room(session)
         return room >= _LEAST and self._keys.current().certificate is not None
+
+    def shows_open(self) -> bool:
+        """What pages say before anybody submits: whether there is a key, and whether there was room before today."""
+        if self._keys.current().certificate is None:
+            return False
+        today = self._today()
+        return shown_room(self._database, today, lambda session: self._had_room(session, today))
 
     def begin(self, lookup: bytes, reply_key: Recipient, new_ref: bytes) -> "Submission":
         """Raises IntakeClosedError or MailboxFullError; keeps nothing yet.
@@ -103,6 +111,11 @@ class Submissions:
         return Submission(
             self._database, self._blobs, self._keys, author, certificate, self._settings, room, day, self._today
         )
+
+    def _had_room(self, session: Session, today: int) -> bool:
+        """Whether there would be room if nothing had come today."""
+        query = select(func.coalesce(func.sum(SubmittedObject.size), 0)).where(SubmittedObject.came >= today)
+        return self._host_room(session) + int(session.scalar(query) or 0) >= _LEAST
 
     def _host_room(self, session: Session) -> int:
         return min(

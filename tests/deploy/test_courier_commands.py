@@ -15,6 +15,7 @@ import pytest
 
 from deploy.courier_enrolment import Enrolment, tell_host
 from deploy.onion.errors import OnionError
+from deploy.trial.tor_process import tool
 from journalist_interface.courier.errors import PairingError
 from journalist_interface.courier.keys import CourierKey, parse_enrolment, parse_onion
 from store.files import exclusively
@@ -148,6 +149,24 @@ def test_a_tor_that_will_not_start_says_why_and_leaves_nothing_running(tmp_path:
     said = fails("collect", "--state", tmp_path / "laptop", "--torrc-lines", lines, "--to", tmp_path)
     assert "Tor ended at once" in said
     assert "Bridge" in said
+
+
+def test_a_tor_of_the_couriers_own_starts_no_program(tmp_path: Path) -> None:
+    CourierKey.generate(ONION).save(tmp_path / "laptop")
+    lines, tor = tmp_path / "lines", tmp_path / "bin" / "tor"
+    lines.write_text("Bridge nonsense\n")  # it ends at once
+    tor.parent.mkdir()
+    tor.write_text(f'#!/bin/sh\ncp "$4" {tmp_path}/torrc\nexec {tool("tor")} "$@"\n')
+    tor.chmod(0o755)
+    done = subprocess.run(
+        [BIN / "luwte-courier", "collect", "--state", tmp_path / "laptop", "--torrc-lines", lines, "--to", tmp_path],
+        env={**os.environ, "PATH": f"{tor.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert b"Tor ended at once" in done.stderr
+    assert (tmp_path / "torrc").read_text().splitlines()[-2:] == ["NoExec 1", "Bridge nonsense"]
 
 
 def test_a_folder_for_temporary_files_with_a_long_path_is_no_trouble(tmp_path: Path) -> None:

@@ -163,6 +163,22 @@ def test_when_intake_is_closed_the_first_page_and_the_mailbox_say_so(open_intake
     assert closed != open_intake().browser().get("/").text
 
 
+def test_a_host_that_fills_tells_only_who_submits(open_intake: Callable[..., Intake]) -> None:
+    intake = open_intake(host_bytes=150 * KIB, mailbox_bytes=150 * KIB, file_bytes=100 * KIB)
+    full = "We cannot take messages at this moment"
+    browser, other = intake.browser(), intake.browser()
+    mailbox = browser.open_new_mailbox()
+    sent = browser.send(mailbox, "hello", [("f", bytes(90 * KIB))])
+    assert full not in sent.text
+
+    assert full not in intake.browser().get("/").text
+    refused = other.send(other.open_new_mailbox(), "one more")
+    assert refused.text.count(full) == 2
+    assert full not in other.get("/mailbox").text
+    intake.clock.day += 1
+    assert full in intake.browser().get("/").text
+
+
 def test_an_error_of_our_own_gets_a_page_and_a_log_line_without_anything_of_the_request(
     intake: Intake, browser: SourceBrowser, monkeypatch: pytest.MonkeyPatch, caplog, capfd
 ) -> None:

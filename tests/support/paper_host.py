@@ -138,8 +138,7 @@ class PaperHost:
             certificates = [
                 epoch.parse(self.line_card.verify_key, self.line_card.line, one) for one in manifest.certificates
             ]
-            epoch.extend(self.certificates[-1] if self.certificates else None, certificates)
-            self.certificates += certificates
+            self.certificates += epoch.beyond(self.certificates, certificates)
             self.heard = reader.position
             new.append(manifest)
         self.manifests += new

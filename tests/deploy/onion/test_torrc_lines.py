@@ -7,7 +7,7 @@ import pytest
 from deploy.onion.errors import TorrcLinesError
 from deploy.onion.own_tor import write_torrc
 from deploy.onion.places import OnionPlaces
-from deploy.onion.torrc_lines import ALLOWED, PRIVATE_NETWORK, further_lines, read_lines
+from deploy.onion.torrc_lines import ALLOWED, PLUGINS, PRIVATE_NETWORK, further_lines, read_lines
 from deploy.trial.tor_process import tool
 
 USEFUL = b"""\xef\xbb\xbf# From a friend, as Notepad saves it\r
@@ -113,6 +113,45 @@ def test_every_other_line_is_refused_by_its_number(tmp_path, line):
 def test_what_tor_would_read_otherwise_than_a_person_is_refused(tmp_path, content, told):
     with pytest.raises(TorrcLinesError, match=told):
         read(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "obfs4 exec /bin/cp -r /x /y",
+        "obfs4 exec /bin/sh",
+        "obfs4 exec obfs4proxy",
+        "obfs4 exec /usr/bin/../../bin/sh",
+        "obfs4 exec /usr/bin/obfs4proxy -logLevel DEBUG",
+        "obfs4 Exec /usr/bin/obfs4proxy",
+        "obfs4 socks5 192.0.2.1:1080",
+        "obfs4 exec",
+        "obfs4, exec /usr/bin/obfs4proxy",
+        '"obfs4 exec /usr/bin/obfs4proxy"',
+    ],
+)
+def test_tor_starts_no_program_that_a_file_chooses(tmp_path, value):
+    with pytest.raises(TorrcLinesError, match="line 1: ClientTransportPlugin is taken as 'names exec program'"):
+        read(tmp_path, f"clienttransportplugin {value}\n")
+
+
+def test_the_packaged_clients_may_be_started(tmp_path):
+    lines = [f"ClientTransportPlugin obfs4,meek_lite exec {program}" for program in PLUGINS]
+
+    assert read(tmp_path, "\n".join(lines).replace(" exec ", "  exec\t")) == lines
+
+
+def test_a_tor_without_such_a_line_starts_no_program_at_all(tmp_path):
+    places = OnionPlaces.of(tmp_path)
+    places.prepare()
+    bridges = read(tmp_path, "UseBridges 1\nBridge 192.0.2.1:443")
+    plugin = "ClientTransportPlugin obfs4 exec /usr/bin/obfs4proxy"
+
+    assert "NoExec 1" in dumped(write_torrc(places, bridges))
+    assert "NoExec 1" in dumped(write_torrc(places, ()))
+    with_plugin = dumped(write_torrc(places, [*bridges, plugin]))
+    assert plugin in with_plugin
+    assert "NoExec 1" not in with_plugin
 
 
 def test_a_file_for_a_private_network_gives_nothing_else(tmp_path):

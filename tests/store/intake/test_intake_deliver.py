@@ -328,8 +328,8 @@ def test_a_manifest_longer_than_allowed_is_refused_before_it_is_read(host: Intak
 
 
 def test_certificates_that_do_not_follow_take_the_whole_bundle_with_them(host: IntakePlace, line: Line) -> None:
-    old = [line.certificate(1).encoded]
-    refused(line, host, line.desk.dispatch(answers(line, host, "one"), certificates=old, keep_tip=True))
+    skipped = line.desk.certify(line.clock.day + 41, line.clock.day + 42)[1:]
+    refused(line, host, line.desk.dispatch(answers(line, host, "one"), certificates=skipped, keep_tip=True))
 
 
 # Where a delivery is cut off, in the order of its steps.

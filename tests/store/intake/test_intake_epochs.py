@@ -199,13 +199,18 @@ def test_thirty_days_after_the_last_key_intake_closes_until_new_ones_come(line: 
 
 def test_certificates_that_do_not_follow_change_nothing(line: Line) -> None:
     host = line.open()
-    tip = line.desk.keys[-1]
+    held = [certificate.encoded for certificate, _ in line.desk.keys]
     skipped = line.desk.certify(DAY + 50, DAY + 51)[1:]
-    del line.desk.keys[-2:]
+    del line.desk.keys[-3:]
+    other_than_the_last = line.desk.certify(DAY + 40)
+    line.desk.keys.clear()
+    other_than_the_first = line.desk.certify(DAY)
     for certificates in (
-        [line.certificate(1).encoded],
-        [tip[0].encoded],
+        other_than_the_first,
+        other_than_the_last,
+        [*held[:-1], *other_than_the_last],
         skipped,
+        [*held, *skipped],
         [b"nonsense"],
     ):
         bundle = line.desk.dispatch(certificates=certificates, keep_tip=True)
@@ -213,6 +218,20 @@ def test_certificates_that_do_not_follow_change_nothing(line: Line) -> None:
             host.deliverer.deliver(bundle)
         assert len(rows_of(host, "intake_key")) == 41
         assert len(rows_of(host, "in_bundle")) == 1
+
+
+def test_certificates_that_come_again_are_passed_over(line: Line) -> None:
+    host = line.open()
+    held = [certificate.encoded for certificate, _ in line.desk.keys]
+    line.clock.day += 10
+    host.intake_keys.current()
+    new = line.desk.certify(DAY + 41)
+    assert host.deliverer.deliver(line.desk.dispatch(certificates=[*held, *new])).intake_keys == 1
+    assert [row[0] for row in rows_of(host, "intake_key")] == list(range(11, 43))
+    # Now also the ones that the host has deleted since.
+    assert host.deliverer.deliver(line.desk.dispatch(certificates=[*held, *new])).intake_keys == 0
+    assert host.deliverer.deliver(line.desk.dispatch(certificates=held[:3])).intake_keys == 0
+    assert [row[0] for row in rows_of(host, "intake_key")] == list(range(11, 43))
 
 
 def test_many_threads_may_meet_the_first_key_at_once(line: Line) -> None:

@@ -133,6 +133,63 @@ def test_a_full_host_is_closed_until_something_is_acknowledged(line: Line) -> No
     begin(host, RoadSource(3))
 
 
+def fill(host: IntakePlace, number: int) -> None:
+    submission = begin(host, RoadSource(number))
+    send_file(submission, "f", 90 * KIB)
+    submission.commit()
+
+
+def test_what_pages_say_of_room_does_not_change_within_a_day_whatever_sources_do(line: Line) -> None:
+    limits = {"file_bytes": 100 * KIB, "mailbox_bytes": 270 * KIB, "host_bytes": 270 * KIB}
+    host = line.open(**limits)
+    assert host.submissions.shows_open()
+    fill(host, 1)
+    fill(host, 2)
+    assert not host.submissions.is_open()
+    assert host.submissions.shows_open()
+    assert line.open(**limits).submissions.shows_open()
+    with pytest.raises(IntakeClosedError):  # who submits is told how it is
+        begin(host, RoadSource(3))
+
+    line.clock.day += 1
+    assert not host.submissions.shows_open()
+    ref = host.mailboxes.find(RoadSource(1).lookup)
+    assert ref is not None
+    host.replies.erase_mailbox(ref)
+    assert host.submissions.is_open()
+    assert not host.submissions.shows_open()
+    assert not line.open(**limits).submissions.shows_open()
+    line.clock.day += 1
+    assert host.submissions.shows_open()
+
+
+def test_the_first_look_of_a_day_decides_by_what_came_before_it(line: Line) -> None:
+    host = line.open(file_bytes=100 * KIB, mailbox_bytes=270 * KIB, host_bytes=270 * KIB)
+    fill(host, 1)
+    line.clock.day += 1
+    fill(host, 2)
+    assert host.submissions.shows_open()
+
+
+def test_pages_say_at_once_that_a_delivery_made_room(line: Line) -> None:
+    host = line.open(file_bytes=100 * KIB, mailbox_bytes=270 * KIB, host_bytes=270 * KIB)
+    fill(host, 1)
+    fill(host, 2)
+    line.clock.day += 1
+    assert not host.submissions.shows_open()
+    collected(line, host)
+    assert not host.submissions.shows_open()
+    host.deliverer.deliver(line.desk.dispatch())
+    assert host.submissions.shows_open()
+
+
+def test_pages_say_on_the_same_day_that_no_key_may_be_used(line: Line) -> None:
+    host = line.open()
+    assert host.submissions.shows_open()
+    line.clock.day += 71
+    assert not host.submissions.shows_open()
+
+
 def test_parallel_submissions_of_one_source_stay_within_its_mailbox(line: Line) -> None:
     host = line.open(file_bytes=1, mailbox_bytes=40 * KIB)
     submissions = [begin(host) for _ in range(12)]
