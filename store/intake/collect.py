@@ -36,6 +36,7 @@ from store.intake.database import Database
 from store.intake.errors import UnreadableError
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
+from store.intake.line_notices import LineNotices
 from store.intake.mailboxes import forget_old_graves
 from store.intake.marks import mark
 from store.intake.onion_cards import OnionCards
@@ -82,11 +83,12 @@ class Collector:
         onion_cards: OnionCards,
         line: LineCard,
         settings: Settings,
+        line_notices: LineNotices,
         today: Callable[[], int],
     ) -> None:
         self._lock, self._outbox = state / "carry.lock", state / "outbox"
         self._database, self._blobs, self._keys, self._intake_keys = database, blobs, keys, intake_keys
-        self._onion_cards = onion_cards
+        self._onion_cards, self._line_notices = onion_cards, line_notices
         self._line, self._settings, self._today = line, settings, today
 
     def collect(self, to: Path) -> CollectReport:
@@ -148,7 +150,8 @@ class Collector:
             # What a source sends or erases has today's day at the latest, unless a clock was ahead: it does not decide this.
             counts = all_of_it or not keeps_something_back(session, today)
             first = counts and not is_noted(session, today)
-        made, objects = [], 0
+        made: list[int] = []
+        objects = 0
         while (claim := self._claim(before, even_empty=first and not made)) is not None:
             number, entries = claim
             self._write(number, entries)
@@ -173,7 +176,7 @@ class Collector:
             sweep_outbox(self._outbox, session)
 
     def _claim(self, before: int | None, *, even_empty: bool) -> tuple[int, list[SubmittedObject]] | None:
-        """Take what waits, as much as one bundle holds, under the next number. None when nothing waits and it may not be empty."""
+        """Take what waits, as much as one bundle holds, under the next number. None when it would be empty and may not."""
         with self._database.writing() as session:
             objects = select(SubmittedObject).filter_by(bundle=None).limit(MOST_OBJECTS).with_for_update()
             erased = select(Grave).filter_by(bundle=None).limit(MOST_TOMBSTONES)
@@ -275,6 +278,7 @@ class Collector:
             objects=tuple(entries),
             tombstones=tuple(Tombstone(Erased.MAILBOX, grave.ref) for grave in graves),
             onion_to_sign=self._onion_cards.claimed(session, number),
+            notice_kept=self._line_notices.kept_number(session),
         )
 
     def _unacknowledged(self) -> list[tuple[int, bytes]]:
