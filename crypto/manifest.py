@@ -82,6 +82,7 @@ class Manifest:
     onion_to_sign: OnionAddress | None = None
     onion_cards: tuple[bytes, ...] = ()
     line_notice: bytes | None = None
+    notice_kept: int | None = None
 
     def encode(self) -> bytes:
         fields: dict[str, Any] = {
@@ -104,6 +105,8 @@ class Manifest:
             fields["cards"] = list(self.onion_cards)
         if self.line_notice is not None:
             fields["notice"] = self.line_notice
+        if self.notice_kept is not None:
+            fields["kept"] = self.notice_kept
         return cbor.encode(fields)
 
     @classmethod
@@ -130,6 +133,7 @@ class Manifest:
             onion_to_sign=_onion_to_sign(fields, direction),
             onion_cards=_onion_cards(fields, direction),
             line_notice=_line_notice(fields, direction),
+            notice_kept=_notice_kept(fields, direction),
         )
         fields.done()
         if len({o.object_id for o in manifest.objects}) != len(manifest.objects):
@@ -194,6 +198,13 @@ def _line_notice(fields: cbor.Fields, direction: Direction) -> bytes | None:
     if direction is not Direction.DISPATCH or not fields.has("notice"):
         return None
     return fields.bytes("notice", 1, LARGEST_NOTICE)
+
+
+def _notice_kept(fields: cbor.Fields, direction: Direction) -> int | None:
+    """Only the host keeps one. None kept is an absent field, never a 0."""
+    if direction is not Direction.COLLECT or not fields.has("kept"):
+        return None
+    return fields.uint("kept", least=1)
 
 
 _KINDS: Final = frozenset(map(str, Kind))

@@ -73,7 +73,7 @@ def label(field: str) -> str:
     language, _, name = field.rpartition(".")
     if field in LABELS:
         return LABELS[field]
-    return f"{LANGUAGES.get(language, language)}: {LABELS[name]}" if language else LANGUAGES.get(field, field)
+    return f"{LANGUAGES.get(language, language)}: {LABELS.get(name, name)}" if language else LANGUAGES.get(field, field)
 
 
 def _languages(typed: _Typed) -> list[str]:

@@ -7,9 +7,10 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from crypto.manifest import Erased, Manifest
 from store.desk.journal import write_note
 from store.desk.line_keys import LineKeys
+from store.desk.line_notices import newest_row
 from store.desk.model import ReplyState, Severity
 from store.desk.onion_cards import take_request
-from store.desk.tables import CollectRow, DispatchRow, EntryRow, ReplyRow, SourceRow, TombstoneRow
+from store.desk.tables import CollectRow, DispatchRow, EntryRow, LineNoticeRow, ReplyRow, SourceRow, TombstoneRow
 
 
 @dataclass
@@ -26,6 +27,7 @@ def settle(connection: Connection, manifest: Manifest, sha256: bytes, gap: range
     settled = Settled()
     _bury(connection, manifest, day, settled)
     _acknowledge(connection, manifest, day, settled)
+    _send_notice_again(connection, manifest, day)
     asked = manifest.onion_to_sign
     if asked is not None and (alarm := take_request(connection, asked, manifest.number, day, keys)) is not None:
         settled.alarms.append(alarm)
@@ -90,3 +92,15 @@ def _acknowledge(connection: Connection, manifest: Manifest, day: int, settled: 
     taken = update(ReplyRow).where(ReplyRow.bundle <= number, ReplyRow.state == str(ReplyState.DISPATCHED))
     settled.replies_taken_in = connection.execute(taken.values(state=str(ReplyState.TAKEN_IN))).rowcount
     connection.execute(delete(TombstoneRow).where(TombstoneRow.bundle <= number))
+
+
+def _send_notice_again(connection: Connection, manifest: Manifest, day: int) -> None:
+    """An acknowledged bundle may have been lost, its gap accepted at the host: only the notice that it keeps tells."""
+    newest = newest_row(connection)
+    if newest is None or (manifest.notice_kept or 0) >= newest.id:
+        return
+    arrived = select(DispatchRow.number).where(DispatchRow.number == newest.bundle, DispatchRow.taken_in)
+    if connection.scalar(arrived) is not None:
+        connection.execute(update(LineNoticeRow).where(LineNoticeRow.id == newest.id).values(bundle=None))
+        words = f"notice {newest.id} to sources did not reach the intake host. The next export carries it again."
+        write_note(connection, day, Severity.NOTE, words)

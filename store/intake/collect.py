@@ -30,12 +30,13 @@ from store.files import exclusively, write_whole
 from store.intake.acknowledged import delete_acknowledged
 from store.intake.blobs import Blobs, MissingBlobError
 from store.intake.bundles import room_for, sweep_outbox, taken_in
-from store.intake.collected import note_collection
-from store.intake.courier_days import forget_later_answers, note_answer
+from store.intake.collected import forget_later_collections, is_noted, note_collection
+from store.intake.courier_days import forget_later_answers, keeps_something_back, note_answer
 from store.intake.database import Database
 from store.intake.errors import UnreadableError
 from store.intake.host_keys import HostKeys
 from store.intake.intake_keys import IntakeKeys
+from store.intake.line_notices import LineNotices
 from store.intake.mailboxes import forget_old_graves
 from store.intake.marks import mark
 from store.intake.onion_cards import OnionCards
@@ -82,11 +83,12 @@ class Collector:
         onion_cards: OnionCards,
         line: LineCard,
         settings: Settings,
+        line_notices: LineNotices,
         today: Callable[[], int],
     ) -> None:
         self._lock, self._outbox = state / "carry.lock", state / "outbox"
         self._database, self._blobs, self._keys, self._intake_keys = database, blobs, keys, intake_keys
-        self._onion_cards = onion_cards
+        self._onion_cards, self._line_notices = onion_cards, line_notices
         self._line, self._settings, self._today = line, settings, today
 
     def collect(self, to: Path) -> CollectReport:
@@ -114,7 +116,7 @@ class Collector:
             today = self._today()
             with self._database.writing() as session:
                 note_answer(session, today)
-            return tuple(self._make(before=today)[0])
+            return tuple(self._make(today, all_of_it=False)[0])
 
     def outgoing(self) -> tuple[Outgoing, ...]:
         """Every bundle that the desk has not acknowledged, in order. UnreadableError when one has gone from the disk."""
@@ -131,24 +133,33 @@ class Collector:
         return tuple(found)
 
     def _make_of_all(self) -> tuple[list[int], int]:
-        made = self._make(before=None)
+        today = self._today()
+        made = self._make(today, all_of_it=True)
         with self._database.writing() as session:
-            forget_later_answers(session, self._today())
+            forget_later_answers(session, today)
         return made
 
-    def _make(self, *, before: int | None) -> tuple[list[int], int]:
-        """Of what came before this day, or of all."""
+    def _make(self, today: int, *, all_of_it: bool) -> tuple[list[int], int]:
+        """Of what came before today, or of all. `today` is from before: what came in meanwhile may have missed the bundles."""
         self._give_back_claims()
         delete_acknowledged(self._database, self._blobs)
         self._intake_keys.current()
-        made, objects = [], 0
-        while (claim := self._claim(before)) is not None:
+        before = None if all_of_it else today
+        with self._database.writing() as session:
+            forget_later_collections(session, today)
+            # What a source sends or erases has today's day at the latest, unless a clock was ahead: it does not decide this.
+            counts = all_of_it or not keeps_something_back(session, today)
+            first = counts and not is_noted(session, today)
+        made: list[int] = []
+        objects = 0
+        while (claim := self._claim(before, even_empty=first and not made)) is not None:
             number, entries = claim
             self._write(number, entries)
             made.append(number)
             objects += len(entries)
-        with self._database.writing() as session:
-            note_collection(session, self._today())
+        if first:
+            with self._database.writing() as session:
+                note_collection(session, today, made[-1])
         return made, objects
 
     def _give_back_claims(self) -> None:
@@ -164,8 +175,8 @@ class Collector:
             session.flush()
             sweep_outbox(self._outbox, session)
 
-    def _claim(self, before: int | None) -> tuple[int, list[SubmittedObject]] | None:
-        """Take what waits, as much as one bundle holds, under the next number. None when nothing waits."""
+    def _claim(self, before: int | None, *, even_empty: bool) -> tuple[int, list[SubmittedObject]] | None:
+        """Take what waits, as much as one bundle holds, under the next number. None when it would be empty and may not."""
         with self._database.writing() as session:
             objects = select(SubmittedObject).filter_by(bundle=None).limit(MOST_OBJECTS).with_for_update()
             erased = select(Grave).filter_by(bundle=None).limit(MOST_TOMBSTONES)
@@ -181,7 +192,8 @@ class Collector:
                 chosen.append(row)
             graves = list(session.scalars(erased))
             asks = self._onion_cards.waits(session)
-            if not chosen and not graves and not asks and not self._owes_acknowledgement(session):
+            content = chosen or graves or asks or self._owes_acknowledgement(session)
+            if not content and not even_empty:
                 return None
             number = (session.scalar(select(func.max(OutBundle.number))) or 0) + 1
             session.add(OutBundle(number=number, acknowledged=False))
@@ -266,6 +278,7 @@ class Collector:
             objects=tuple(entries),
             tombstones=tuple(Tombstone(Erased.MAILBOX, grave.ref) for grave in graves),
             onion_to_sign=self._onion_cards.claimed(session, number),
+            notice_kept=self._line_notices.kept_number(session),
         )
 
     def _unacknowledged(self) -> list[tuple[int, bytes]]:

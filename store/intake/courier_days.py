@@ -14,6 +14,7 @@ from store.intake.marks import lower_mark, mark, raise_mark
 from store.intake.tables import Grave, SubmittedObject
 
 _ANSWERED: Final = "courier_answered_day"
+_KEPT_BACK: Final = "kept_from_couriers_until"
 
 
 def day_of_coming(session: Session, today: int) -> int:
@@ -23,12 +24,22 @@ def day_of_coming(session: Session, today: int) -> int:
 
 def note_answer(session: Session, today: int) -> None:
     """A courier is answered today. In the transaction that chooses what leaves, or one before."""
+    raise_mark(session, _KEPT_BACK, kept_until(session, today) or 0)
     raise_mark(session, _ANSWERED, today)
 
 
 def forget_later_answers(session: Session, today: int) -> None:
     """For the operator, who has seen to it that nothing waits: an answer of a later day was by a clock that was wrong."""
     lower_mark(session, _ANSWERED, today)
+    lower_mark(session, _KEPT_BACK, today)
+
+
+def keeps_something_back(session: Session, today: int) -> bool:
+    """Whether couriers may not have all that came before today, because a clock was ahead when it came.
+
+    Also on the day that the clock had shown: what came before bears that day, and looks as if it came today.
+    """
+    return kept_until(session, today) is not None or today < mark(session, _KEPT_BACK)
 
 
 def kept_until(session: Session, today: int) -> int | None:

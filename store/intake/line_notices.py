@@ -41,6 +41,12 @@ class LineNotices:
             kept = session.get(LineNoticeRow, _ONE) is not None
         return kept and self.current() is None
 
+    def kept_number(self, session: Session) -> int | None:
+        """The number of the notice that is kept; None when there is none, or it does not verify."""
+        row = session.get(LineNoticeRow, _ONE)
+        notice = self._whole(row.encoded) if row is not None else None
+        return notice.number if notice is not None else None
+
     def keep(self, session: Session, untrusted_notice: bytes | None) -> LineNotice | None:
         """Within a delivery: verify a notice, and keep it if it is newer; returns it then.
 

@@ -89,7 +89,7 @@ class IntakePlace:
         self.onion_cards = OnionCards(state, self.database, self.line, self.today)
         self.line_notices = LineNotices(self.database, self.line)
         carry = (state, self.database, self.blobs, self.keys, self.intake_keys, self.onion_cards, self.line)
-        self.collector = Collector(*carry, settings, self.today)
+        self.collector = Collector(*carry, settings, self.line_notices, self.today)
         self.deliverer = Deliverer(*carry, self.line_notices, self.today)
         self.inbox = Inbox(state / "inbox", self.today)
 

@@ -176,7 +176,12 @@ def test_bundle(vector: dict[str, Any]) -> None:
         objects = [b"".join(pieces).hex() for _, pieces in reader.objects()]
         reader.finish()
         onion = reader.manifest.onion_to_sign
-        return {"objects": objects, "sha256": reader.position.sha256.hex(), "onion": onion.text if onion else None}
+        return {
+            "objects": objects,
+            "sha256": reader.position.sha256.hex(),
+            "onion": onion.text if onion else None,
+            "kept": reader.manifest.notice_kept,
+        }
 
     taken = _check(taking, vector["expect"])
     assert taken is None or taken == vector["expect"]

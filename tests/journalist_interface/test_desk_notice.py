@@ -87,6 +87,7 @@ def test_a_language_is_added_and_nothing_is_lost(browser: DeskBrowser) -> None:
         ("en.closed", "text \u202e turned", "U+202E"),
         ("en.operator", "a\x00b", "U+0000"),
         ("languages", "en <xss>", "not the code of a language"),
+        ("languages", "en a.b", "not the code of a language"),
         ("languages", " ".join(f"a{one}" for one in "bcdefghijklmnopqrstuvwxyz"), "at most 16"),
     ],
 )

@@ -1,7 +1,9 @@
 """The road of a notice from a real desk to a real intake host, and which day of collecting sources may be told."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -18,7 +20,7 @@ from store.intake.place import IntakePlace
 from store.intake.tables import Collection, LineNoticeRow
 from tests.support.clock import SetClock
 from tests.support.paper_desk import PaperDesk
-from tests.support.road import Road, RoadSource, collect_bundles, dispatch_bundles, submit
+from tests.support.road import Road, RoadSource, collect_bundles, dispatch_bundles, submit, texts_at_desk
 from tests.support.vectors import document
 from tests.vectors.common import LINE_KEY
 
@@ -178,6 +180,29 @@ def test_the_vectors_come_to_one_host_in_their_order(tmp_path: Path, clock: SetC
     place.close()
 
 
+def test_one_that_was_lost_with_its_bundle_is_sent_again(road: Road, clock: SetClock) -> None:
+    """The operator gave the bundle up for lost: it counts as acknowledged, and the notice never came."""
+    signed = sign(road, "On Mondays.")
+    export(road)
+    clock.day += 1
+    assert not export(road)
+    lost, later = dispatch_bundles(road.stick)[-2:]
+    host = road.host()
+    host.deliverer.deliver(later, accept_gap=range(2, 3))
+    host.close()
+    lost.unlink()
+    collect(road)
+    bring(road)
+    assert (standing(road).bundle, standing(road).taken_in) == (None, False)
+    assert export(road)
+    assert deliver(road) == [1]
+    assert at_host(road) == signed
+    collect(road)
+    bring(road)
+    assert standing(road).taken_in
+    assert not export(road)
+
+
 @pytest.mark.parametrize("damage", [b"", b"x", b"x" * 200])
 def test_a_damaged_one_is_not_shown_and_none_older_comes_back(road: Road, damage: bytes) -> None:
     sign(road, "First.")
@@ -245,7 +270,7 @@ def test_the_day_told_is_the_same_whether_or_not_something_came(
     tmp_path: Path, carrying: str, days: list[int | None]
 ) -> None:
     """Who watches the page learns when the line works, and nothing of who wrote. A point ends a day."""
-    seen = {}
+    seen: dict[bool, list[int | None]] = {}
     for busy in (False, True):
         clock = SetClock(20_000)
         (folder := tmp_path / str(busy)).mkdir()
@@ -306,21 +331,135 @@ def test_what_came_after_the_days_first_collection_does_not_hold_its_day_back(ro
     assert told(road) == 20_000
 
 
+def courier(road: Road, *stick: Path) -> None:
+    """One who asks over Tor; with a stick, the bundles are fetched onto it."""
+    host = road.host()
+    host.collector.make_for_courier()
+    for folder in stick:
+        for one in host.collector.outgoing():
+            shutil.copy(one.path, folder)
+    host.close()
+
+
+def send(road: Road, number: int) -> None:
+    host = road.host()
+    submit(host, RoadSource(number), "a message")
+    host.close()
+
+
+@pytest.mark.parametrize("second", [collect, courier])
+def test_who_collects_besides_does_not_tell_whether_something_came(
+    tmp_path: Path, second: Callable[[Road], None]
+) -> None:
+    """A second courier, a fetch that failed, a stolen key: what they made bundles of is not at the desk."""
+    seen: dict[bool, list[int | None]] = {}
+    for busy in (False, True):
+        clock = SetClock(20_000)
+        (folder := tmp_path / str(busy)).mkdir()
+        road = Road(folder, clock)
+        seen[busy] = []
+        for stick in range(3):
+            collect(road)
+            if busy:
+                send(road, stick)
+            clock.day += 1
+            left = road.stick
+            road.stick = folder / "left behind"
+            road.stick.mkdir(exist_ok=True)
+            second(road)
+            road.stick = left
+            clock.day += 1
+            bring(road)
+            export(road)
+            deliver(road)
+            seen[busy].append(told(road))
+    assert seen[True] == seen[False] == [20_000, 20_002, 20_004]
+
+
 def test_a_day_that_was_noted_by_a_clock_that_was_ahead_is_forgotten(road: Road, clock: SetClock) -> None:
     clock.day = 20_002
     collect(road)
     bring(road)
     clock.day = 20_001
     collect(road)
+    bring(road)
     clock.day = 20_002
-    host = road.host()
-    submit(host, RoadSource(1), "a message, on the day before")
-    host.close()
+    send(road, 1)
     collect(road)
     clock.day = 20_003
     export(road)
     deliver(road)
     assert told(road) == 20_001, "the desk does not have what was collected on 20,002"
+
+
+@pytest.mark.parametrize("ahead", [1, 3])
+@pytest.mark.parametrize("asked_at_once", [True, False])
+def test_what_is_kept_back_after_a_clock_was_ahead_is_not_said_to_be_collected(
+    road: Road, clock: SetClock, ahead: int, asked_at_once: bool
+) -> None:
+    """What came is in no courier's bundle before the day that the clock had shown is over: nor is any day before that told."""
+
+    def carried() -> int | None:
+        courier(road, road.stick)
+        bring(road)
+        clock.day += 1
+        export(road)
+        deliver(road)
+        return told(road)
+
+    assert carried() == 20_000
+    clock.day += ahead
+    courier(road)
+    if not asked_at_once:
+        send(road, 1)
+    clock.day -= ahead
+    send(road, 2)
+    days = [carried() for _ in range(ahead + 1)]
+    assert days == [20_000] * len(days)
+    assert texts(road) == 0
+    assert carried() == clock.day - 1
+    assert texts(road) == 1 + (not asked_at_once)
+
+
+def texts(road: Road) -> int:
+    with road.desk() as desk:
+        return texts_at_desk(desk).total()
+
+
+def test_the_operators_collection_after_a_clock_was_ahead_counts_at_once(road: Road, clock: SetClock) -> None:
+    clock.day += 30
+    courier(road)
+    clock.day -= 30
+    send(road, 1)
+    courier(road)
+    collect(road)
+    bring(road)
+    clock.day += 1
+    export(road)
+    deliver(road)
+    assert told(road) == 20_000
+    courier(road, road.stick)
+    bring(road)
+    clock.day += 1
+    export(road)
+    deliver(road)
+    assert told(road) == 20_001
+
+
+def test_midnight_in_the_middle_of_a_collection_does_not_make_it_the_next_days(road: Road, clock: SetClock) -> None:
+    host = road.host()
+    honest = host.collector._write
+
+    def slow(*args: Any) -> None:
+        honest(*args)
+        submit(host, RoadSource(1), "just before midnight")
+        clock.day += 1
+
+    with mock.patch.object(host.collector, "_write", slow):
+        host.collector.make_for_courier()
+    host.close()
+    with host.database.reading() as session:
+        assert list(session.scalars(select(Collection.day))) == [20_000]
 
 
 def test_days_that_were_told_are_not_kept_besides(road: Road, clock: SetClock) -> None:

@@ -211,7 +211,7 @@ def bundles() -> Vector:
 
     honest = made()
     size, sha = len(sealed), entry.sha256
-    expected = _expected(honest, [sealed], None)
+    expected = _expected(honest, [sealed])
     twice = [fields["objects"][0], fields["objects"][0]]
     end = len(honest.rstrip(b"\0"))
     bad = {
@@ -242,6 +242,8 @@ def bundles() -> Vector:
         "two onion addresses": ("MalformedError", made(onion=[ADDRESS, ADDRESS])),
         "an empty onion address": ("MalformedError", made(onion="")),
         "onion cards from the host": ("MalformedError", made(cards=[b"x"])),
+        "keeps notice 0": ("MalformedError", made(kept=0)),
+        "the number of a kept notice as text": ("MalformedError", made(kept="1")),
         "an object changed": ("ForgedError", made(sealed[:-1] + b"\0")),
         "an object longer than the bundle": (
             "TruncatedError",
@@ -252,13 +254,18 @@ def bundles() -> Vector:
         "no padding": ("MalformedError", honest[:end]),
         "hidden in the padding": ("MalformedError", honest[:-1] + b"\1"),
     }
-    asking = made(onion=ADDRESS)
+    asking, keeping = made(onion=ADDRESS), made(kept=3)
     vectors: list[Vector] = [
         {"name": "honest", "payload": parts(honest), "expect": expected},
         {
             "name": "asks for an onion card",
             "edit": edit(honest, asking),
-            "expect": _expected(asking, [sealed], ADDRESS),
+            "expect": _expected(asking, [sealed], onion=ADDRESS),
+        },
+        {
+            "name": "keeps notice 3",
+            "edit": edit(honest, keeping),
+            "expect": _expected(keeping, [sealed], kept=3),
         },
     ]
     vectors += [{"name": n, "edit": edit(honest, data), "expect": error} for n, (error, data) in bad.items()]
@@ -291,6 +298,7 @@ def dispatches() -> Vector:
         "a card that is too long": {"cards": [b"x" * 513]},
         "cards that are no list": {"cards": card},
         "an address to sign, from the desk": {"onion": ADDRESS},
+        "the number of a kept notice, from the desk": {"kept": 1},
         "an empty notice": {"notice": b""},
         "a notice that is text": {"notice": "x"},
         "a notice that is too long": {"notice": bytes(65_537)},
@@ -322,6 +330,7 @@ def dispatches() -> Vector:
     }
 
 
-def _expected(payload: bytes, objects: list[bytes], onion: str | None) -> Vector:
+def _expected(payload: bytes, objects: list[bytes], onion: str | None = None, kept: int | None = None) -> Vector:
     signed = payload[12 : 12 + struct.unpack_from(">I", payload, 8)[0] + 64]
-    return {"objects": [one.hex() for one in objects], "sha256": hashlib.sha256(signed).hexdigest(), "onion": onion}
+    sha256 = hashlib.sha256(signed).hexdigest()
+    return {"objects": [one.hex() for one in objects], "sha256": sha256, "onion": onion, "kept": kept}

@@ -65,6 +65,7 @@ def test_what_the_desk_has_not_acknowledged_is_there_again_and_is_not_fetched_tw
     submit(host.place, SOURCE, "one")
     first = host.client().collect(stick)
     submit(host.place, OTHER, "two")
+    host.line.clock.day += 1  # the endpoint's
     assert host.place.collector.make().made == (2,)
     second = host.client().collect(stick)
     assert (second.made, second.fetched) == ((), (2,))
