@@ -85,14 +85,14 @@ class Fields:
         self._left = dict(untrusted_value)
 
     def uint(self, key: str, *, least: int = 0) -> int:
-        value = self._take(key)
+        value = self.take(key)
         if not isinstance(value, int) or not least <= value <= LARGEST_NUMBER:
             raise MalformedError(f"field {key}: not a number from {least} to {LARGEST_NUMBER}")
         return value
 
     def bytes(self, key: str, least: int, most: int | None = None) -> bytes:
         """So many bytes: exactly `least`, when there is no `most`."""
-        value = self._take(key)
+        value = self.take(key)
         if not isinstance(value, bytes) or not least <= len(value) <= (most or least):
             raise MalformedError(
                 f"field {key}: not {least} to {most} bytes" if most else f"field {key}: not {least} bytes"
@@ -100,19 +100,19 @@ class Fields:
         return value
 
     def text(self, key: str, *, most_bytes: int) -> str:
-        value = self._take(key)
+        value = self.take(key)
         if not isinstance(value, str) or len(value.encode()) > most_bytes:
             raise MalformedError(f"field {key}: not a text of at most {most_bytes} bytes")
         return value
 
     def array(self, key: str, *, most: int) -> list[Any]:
-        value = self._take(key)
+        value = self.take(key)
         if not isinstance(value, list) or len(value) > most:
             raise MalformedError(f"field {key}: not an array of at most {most}")
         return value
 
     def map(self, key: str, *, most: int) -> dict[str, Any]:
-        value = self._take(key)
+        value = self.take(key)
         if not isinstance(value, dict) or len(value) > most:
             raise MalformedError(f"field {key}: not a map of at most {most}")
         return value
@@ -129,7 +129,8 @@ class Fields:
         if self._left:
             raise MalformedError("fields that are not in the format")
 
-    def _take(self, key: str) -> object:
+    def take(self, key: str) -> object:
+        """A value of any type, for a reader of its own."""
         if key not in self._left:
             raise MalformedError(f"field {key}: missing")
         return self._left.pop(key)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from crypto import cbor
 from crypto.age import FileKey, Sealer, SeekableOpener, SeekableReader, file_length
 from crypto.age_stream import CHUNK
+from crypto.answers import Answers
 from crypto.card import LINE_ID_LENGTH
 from crypto.errors import MalformedError
 from crypto.padding import file_bucket, message_bucket
@@ -48,7 +49,7 @@ class ObjectHeader:
 
     `line`, `mailbox_ref`, `object_id` and `submission_id` are 16 bytes; `day` is in days since 1970. Messages and files
     have `submission_id`, `epoch` and `reply_key`; files have `name`, as the browser gave it: untrusted. A reply may hold a
-    request, a message a response.
+    request, a message a response. A message of plain text may have `answers`.
     """
 
     kind: Kind
@@ -61,6 +62,7 @@ class ObjectHeader:
     reply_key: Recipient | None = None
     name: str | None = None
     content_type: ContentType = ContentType.PLAIN
+    answers: Answers | None = None
 
     def __post_init__(self) -> None:
         from_source = self.kind is not Kind.REPLY
@@ -69,6 +71,8 @@ class ObjectHeader:
             raise ValueError(f"fields that a {self.kind} does not have, or lacks")
         if _BEARERS.get(self.content_type, self.kind) is not self.kind:
             raise ValueError(f"a {self.content_type} in a {self.kind}")
+        if self.answers is not None and (self.kind, self.content_type) != (Kind.MESSAGE, ContentType.PLAIN):
+            raise ValueError("only a message of plain text has answers")
 
     def encode(self) -> bytes:
         fields: dict[str, Any] = {
@@ -85,6 +89,8 @@ class ObjectHeader:
             fields["name"] = self.name
         if self.content_type is not ContentType.PLAIN:
             fields["type"] = str(self.content_type)
+        if self.answers is not None:
+            fields["answers"] = self.answers.value()
         return cbor.encode(fields)
 
     @classmethod
@@ -106,7 +112,8 @@ class ObjectHeader:
             epoch=fields.uint("epoch", least=1) if from_source else None,
             reply_key=Recipient(fields.bytes("key", RECIPIENT_LENGTH)) if from_source else None,
             name=fields.text("name", most_bytes=LONGEST_NAME) if kind is Kind.FILE else None,
-            content_type=_content_type(fields, kind),
+            content_type=(content_type := _content_type(fields, kind)),
+            answers=_answers(fields) if (kind, content_type) == (Kind.MESSAGE, ContentType.PLAIN) else None,
         )
         fields.done()
         return header
@@ -125,6 +132,10 @@ def _content_type(fields: cbor.Fields, kind: Kind) -> ContentType:
         if (said, kind) == (content_type, bearer):
             return content_type
     raise MalformedError("a type of content that is not known here, or not in this kind of object")
+
+
+def _answers(fields: cbor.Fields) -> Answers | None:
+    return Answers.from_value(fields.take("answers")) if fields.has("answers") else None
 
 
 class ObjectSealer:

@@ -33,6 +33,7 @@ from deploy.onion.errors import OnionError
 from deploy.onion.places import OnionPlaces
 from deploy.onion.torrc_lines import further_lines
 from deploy.private_memory import keep_memory_private
+from deploy.questions_command import questions_commands, warn_at_start
 from journalist_interface.courier.errors import PairingError
 from store.clock import SystemClock, today
 from store.files import LockedError
@@ -53,6 +54,7 @@ def main() -> None:
     Over Tor:     luwte-intake courier add --state DIR NAME LINE
     For people:   luwte-intake card --state DIR --to DIR
                   luwte-intake advice --state DIR
+                  luwte-intake questions --help
                   luwte-intake languages --state DIR
     """
     keep_memory_private()
@@ -96,6 +98,7 @@ def serve(state: Path, bind: str | None, torrc_lines: Path | None, private_netwo
     from deploy import intake_host, intake_server  # noqa: PLC0415 - the other commands need no web server
 
     with _sentences():
+        warn_at_start(state)
         if bind is None:
             lines = further_lines(torrc_lines, private_network)
             intake_host.IntakeHost(state, more_torrc_lines=lines, say=click.echo, guard=_sentences).run()
@@ -271,6 +274,7 @@ def _sentences() -> Iterator[None]:
 
 
 main.add_command(courier_commands(_sentences))
+main.add_command(questions_commands)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from crypto.epoch import LAST_KEY_DAYS, EpochChoice, Standing
+from deploy import questions_command
 from deploy.advice_command import AdviceReport
 from deploy.command import count, fingerprint
 from deploy.onion.couriers import noted_fault
@@ -42,6 +43,7 @@ def lines(place: IntakePlace) -> Iterator[str]:
         yield f"Free on this disk: {now.free_bytes / _MIB / 1024:.1f} GiB"
     yield f"Notice to sources: {_notice(place)}"
     yield f"Advice: {AdviceReport.of(place).in_short()}"
+    yield f"Questions: {questions_command.in_short(place.state)}"
     for day, text in now.notes:
         yield f"{date_of(day)}: {text}"
 

@@ -33,7 +33,7 @@ _WORDS: Final = ("operator", "hours", "reply_time", "reply_days", "kept", "kept_
 _PLACEHOLDER: Final = re.compile(r"\{(line_name|operator|hours|reply_time|kept)\}")
 _BRACES: Final = re.compile(r"\{[^{}]*\}|[{}]")
 # Control characters, and marks that turn the reading direction of what follows.
-_INVISIBLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
+INVISIBLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 _ALL_OF_MARKDOWN: Final = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 _ALLOWED_PART: Final = MarkdownIt("zero", {"html": False}).enable([
@@ -130,7 +130,7 @@ def parse_words(data: bytes) -> dict[str, str]:
     for name, value in words.items():
         if name not in _WORDS:
             raise AdviceError(f"'{name}' is not known; allowed are {', '.join(_WORDS)}")
-        if not isinstance(value, str) or not value.strip() or len(value) > _MOST_WORDS or _INVISIBLE.search(value):
+        if not isinstance(value, str) or not value.strip() or len(value) > _MOST_WORDS or INVISIBLE.search(value):
             raise AdviceError(f"'{name}' must be a text of 1 to {_MOST_WORDS} visible characters")
     return words
 
@@ -147,7 +147,7 @@ def _lines(data: bytes) -> list[str]:
     except UnicodeDecodeError as error:
         raise _error(data[: error.start].count(b"\n") + 1, "this is not UTF-8") from error
     for number, line in enumerate(lines, 1):
-        if found := _INVISIBLE.search(line):
+        if found := INVISIBLE.search(line):
             raise _error(number, f"the invisible character U+{ord(found[0]):04X} is not allowed")
     return lines
 

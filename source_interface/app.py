@@ -32,6 +32,7 @@ from source_interface.language import current, number, one_of
 from source_interface.languages import check_choices
 from source_interface.line_words import line_words
 from source_interface.page import fill
+from source_interface.questions import QuestionSource
 from source_interface.services import EXTENSION, Services, services, visit
 from source_interface.visit import Visit
 from store.intake.place import IntakePlace
@@ -58,6 +59,7 @@ def create_app(
         place,
         Derivation(place.keys, profile, place.settings),
         AdviceLibrary.load(place.state / FOLDER),
+        QuestionSource.load(place.state).asked,
         offered(check_choices(languages or {})),
         budgets,
     )
@@ -81,7 +83,9 @@ def _fill_templates(app: QuietFlask) -> str:
         number=number,
         one_of=one_of,
         receipt_sentence=wording.receipt,
+        too_long_sentence=wording.too_long,
     )
+    app.jinja_env.filters.update(worded=wording.worded, paragraphs=wording.paragraphs)
     return style
 
 

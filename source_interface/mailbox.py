@@ -29,7 +29,7 @@ def mailbox() -> str:
 def submit() -> str:
     """Take in a submission. What arrived whole is kept whatever happens to the rest."""
     settings = services().place.settings
-    receiver = Receiver(services().place, visit(), services().derivation, budget())
+    receiver = Receiver(services().place, services().questions, visit(), services().derivation, budget())
     # Four bytes a character at most, and browsers send two bytes for each line end. What is cut is too long to be given back.
     most_bytes = max(5 * settings.message_characters, 2 * TYPED_BYTES)
     is_multipart = request.mimetype == "multipart/form-data"
@@ -74,7 +74,9 @@ def erase() -> str:
 
 def _fields_only(most_bytes: int) -> list[Part]:
     """A form comes urlencoded when the language is changed, so that no file is sent. A byte may become three."""
-    return [FieldPart(name, text) for name, text in read_small_form(request, most_bytes=3 * most_bytes).items()]
+    return [
+        FieldPart(name, text) for name, text in read_small_form(request, most_bytes=3 * most_bytes).items(multi=True)
+    ]
 
 
 def _remember(outcome: Outcome, slot: Slot) -> None:

@@ -1,12 +1,15 @@
 """The mailbox page: write, send files, read replies."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from flask import render_template, request
-from markupsafe import escape
 
 from crypto.xwing import Identity
 from source_interface import wording
+from source_interface.filling import Filled, fitting, html_bytes
+from source_interface.language import language
 from source_interface.line_words import collected
 from source_interface.reply_pages import ReplyPage, open_replies
 from source_interface.services import services, visit
@@ -14,61 +17,76 @@ from source_interface.submission import Outcome, Problem
 from source_interface.visit import new_form_id
 from store.intake.sessions import Slot, Told
 
-TYPED_BYTES: Final = 20_000  # of escaped text that is given back in the page
+TYPED_BYTES: Final = 20_000  # of escaped text that is given back in the page: answers first, then the message
+
+
+@dataclass(frozen=True)
+class GivenBack:
+    """What was typed and not kept, as far as it fits the page. `texts` are the free answers."""
+
+    message: str
+    filled: Filled
+    texts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, outcome: Outcome | None) -> "GivenBack":
+        """Nothing, when there was nothing or it was kept, now or from the same form earlier."""
+        if outcome is None or _kept(outcome):
+            return cls("", Filled(services().questions), {})
+        texts = outcome.filled.given_back()
+        taken = sum(map(html_bytes, texts.values()))
+        return cls(fitting(outcome.typed, TYPED_BYTES - taken), outcome.filled, texts)
+
+    def __bool__(self) -> bool:
+        return bool(self.message or self.filled)
+
+    @property
+    def to_copy(self) -> str:
+        """All of it as one text."""
+        return "\n\n".join(part for part in (self.message, self.filled.as_text(language())) if part)
 
 
 def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = "") -> str:
     """The page for one codename, with what became of a submission or of erasing above it."""
     place = services().place
     ref = place.mailboxes.find(slot.lookup) if slot.lookup else None
-    replies = ReplyPage((), 1, older=False, replies=0)
+    back = GivenBack.of(outcome)
+    replies, left_out = ReplyPage((), 1, older=False, replies=0), False
     if ref is not None:
         replies = open_replies(place, ref, Identity.from_seed(slot.seed), request.args.get("page", 1, type=int))
+        left_out = bool(back) and replies.replies > 0  # a page has no room for both
     return render_template(
         "mailbox.html",
         slot=slot,
         exists=ref is not None,
         replies=replies,
+        replies_left_out=left_out,
         told=_told(slot, outcome),
+        filled=outcome.filled if outcome is not None else back.filled,
         erased=erased,
         note=None if _unseen(outcome) else _take_note(slot),
         form_id=new_form_id(),
         is_open=place.submissions.shows_open() and (outcome is None or Problem.CLOSED not in outcome.problems),
         settings=place.settings,
         collected=collected(),
-        typed=(typed := _beginning(outcome)),
-        typed_cut=outcome is not None and len(typed) < len(outcome.typed),
-        typed_lost=outcome is not None and bool(outcome.typed) and not typed and not _kept(outcome),
+        questions=services().questions,
+        given_back=back,
+        typed=back.message,
+        typed_cut=outcome is not None and len(back.message) < len(outcome.typed),
+        typed_lost=outcome is not None and bool(outcome.typed) and not back.message and not _kept(outcome),
     )
 
 
-def returnable(outcome: Outcome | None) -> str:
-    """The typed message, when nothing of it was kept, now or from the same form earlier, and all of it fits the page."""
-    text = _beginning(outcome)
-    return text if outcome is not None and text == outcome.typed else ""
-
-
-def _beginning(outcome: Outcome | None) -> str:
-    """As much of that message as fits the page."""
-    return "" if outcome is None or _kept(outcome) else fitting(outcome.typed)
+def returnable(outcome: Outcome) -> str:
+    """The typed message and answers to copy, when nothing of it was kept and all of it fits the page."""
+    back = GivenBack.of(outcome)
+    text = back.to_copy
+    return text if back.message == outcome.typed and html_bytes(text) <= 2 * TYPED_BYTES else ""
 
 
 def _kept(outcome: Outcome) -> bool:
     told = outcome.receipt or outcome.earlier
     return told is not None and told.message
-
-
-def fitting(text: str) -> str:
-    """The longest beginning of which the escaped text has at most TYPED_BYTES."""
-    text = text[:TYPED_BYTES]
-    fits, over = 0, len(text) + 1
-    while over - fits > 1:
-        middle = (fits + over) // 2
-        if len(escape(text[:middle]).encode("utf-8", "replace")) <= TYPED_BYTES:
-            fits = middle
-        else:
-            over = middle
-    return text[:fits]
 
 
 def _unseen(outcome: Outcome | None) -> bool:

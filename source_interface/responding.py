@@ -14,8 +14,9 @@ from crypto.request import LONGEST_REMARK, Question, Response, Say
 from crypto.xwing import Identity
 from source_interface.answers import no_session, stale_form
 from source_interface.budgets import BusyError, Expense
+from source_interface.filling import fitting
 from source_interface.language import choose
-from source_interface.mailbox_page import fitting, mailbox_page
+from source_interface.mailbox_page import TYPED_BYTES, mailbox_page
 from source_interface.reply_pages import ReplyPart, open_request
 from source_interface.services import budget, services, visit
 from source_interface.small_form import read_small_form, reply_id
@@ -67,10 +68,10 @@ def answer() -> str:
     form = read_small_form(request)
     choose(form.get("language", ""))
     if not visit().owns(form.get("token", "")):
-        return stale_form(fitting(_remark(form)))
+        return stale_form(fitting(_remark(form), TYPED_BYTES))
     slot = visit().session().slot(form.get("slot"))
     if slot is None or not slot.lookup:
-        return no_session(fitting(_remark(form)))
+        return no_session(fitting(_remark(form), TYPED_BYTES))
     ref = services().place.mailboxes.find(slot.lookup)
     if ref is None:
         return mailbox_page(slot)
@@ -181,7 +182,7 @@ def _page(slot: Slot, asked: ReplyPart | None, form: Mapping[str, str], problem:
         slot=slot,
         part=asked,
         problem=problem.value if problem else "",
-        typed=fitting(_remark(form)),
+        typed=fitting(_remark(form), TYPED_BYTES),
         picked=form.get("choice", ""),
         longest_remark=LONGEST_REMARK,
         longest_typed=_LONGEST_TYPED,

@@ -1,6 +1,5 @@
 """Small forms, read within a bound and never spooled to a file."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from flask import Request
@@ -12,8 +11,8 @@ from source_interface.receive import BrokenConnectionError, FieldPart, TooMuchEr
 _MOST_BYTES: Final = 16 * 1024
 
 
-def read_small_form(request: Request, *, most_bytes: int = _MOST_BYTES) -> Mapping[str, str]:
-    """The fields of a form without files, the first of each name. RequestEntityTooLarge, BadRequest."""
+def read_small_form(request: Request, *, most_bytes: int = _MOST_BYTES) -> MultiDict[str, str]:
+    """The fields of a form without files; by a name its first. RequestEntityTooLarge, BadRequest."""
     if (request.content_length or 0) > most_bytes:
         raise RequestEntityTooLarge  # unread: the server sees the client off so that the refusal is seen
     # What comes in chunks tells no length beforehand: without this, Werkzeug would read it to whatever end it has.

@@ -10,6 +10,8 @@ from typing import Final
 from crypto.xwing import Identity
 from source_interface.budgets import Budget, BusyError, Expense
 from source_interface.derivation import Derivation
+from source_interface.filling import FIELDS, Filled, Filling
+from source_interface.questions import Questions
 from source_interface.receive import BrokenConnectionError, FieldPart, FileBegin, FilePiece, Part, TooMuchError
 from source_interface.visit import Visit
 from store.intake.errors import (
@@ -41,6 +43,8 @@ class Problem(Enum):
     REPEATED = "repeated"
     EMPTY = "empty"
     MESSAGE_TOO_LONG = "message too long"
+    ANSWER_TOO_LONG = "answer too long"
+    ANSWERS_UNCLEAR = "answers unclear"
     FILE_TOO_LARGE = "file too large"
     TOO_MANY_FILES = "too many files"
     MAILBOX_FULL = "mailbox full"
@@ -66,12 +70,13 @@ _NOT_KEPT: Final[dict[type[RefusedSubmissionError], Problem]] = {
 class Outcome:
     """What became of a submission, for the page that answers it.
 
-    `problems` are in the order met, without doubles; `refused` names files that were not kept. `typed` is the message, for
-    giving it back when nothing of it was kept. `earlier` is what was told when the same form came before.
-    `untrusted_language` is that of the button that was pressed instead of sending: then nothing is taken, and what the page
-    told is to be told again if `tell_again`.
+    `problems` are in the order met, without doubles; `refused` names files that were not kept. `typed` is the message and
+    `filled` are its answers, for giving them back when nothing of it was kept. `earlier` is what was told when the same form
+    came before. `untrusted_language` is that of the button that was pressed instead of sending: then nothing is taken, and
+    what the page told is to be told again if `tell_again`.
     """
 
+    filled: Filled
     slot: Slot | None = None
     receipt: Receipt | None = None
     problems: list[Problem] = field(default_factory=list)
@@ -95,11 +100,14 @@ class Outcome:
 class Receiver:
     """Takes in one form from the mailbox page. Use once: `take`."""
 
-    def __init__(self, place: IntakePlace, visit: Visit, derivation: Derivation, budget: Budget) -> None:
+    def __init__(
+        self, place: IntakePlace, asked: Questions, visit: Visit, derivation: Derivation, budget: Budget
+    ) -> None:
         self._place, self._visit, self._derivation, self._budget = place, visit, derivation, budget
         self._settings = place.settings
         self._fields: dict[str, str] = {}
-        self._outcome = Outcome()
+        self._filling = Filling(asked)
+        self._outcome = Outcome(self._filling.filled())
         self._message_cut = False
         self._submission: Submission | None = None
         self._decided = False
@@ -120,8 +128,9 @@ class Receiver:
                     break
             self._decide()
         except BrokenConnectionError:
-            # Nobody waits for this answer: what arrived whole is kept, and the next page says so.
-            if "message" in self._fields:
+            # Nobody waits for this answer: what arrived whole is kept, and the next page says so. The form's id comes last
+            # of what is written: a message is not kept without the answers that belong to it.
+            if {"message", "form"} <= self._fields.keys():
                 self._decide()
             self._outcome.add(Problem.BROKEN_OFF)
         except TooMuchError:
@@ -155,7 +164,9 @@ class Receiver:
 
     def _field(self, part: FieldPart) -> None:
         """The first field of each name that the form has; what else came is not held in memory."""
-        if part.name in _FIELDS and part.name not in self._fields:
+        if part.name.startswith(FIELDS) and not self._decided:
+            self._filling.add(part.name, part.text, cut=part.cut)
+        elif part.name in _FIELDS and part.name not in self._fields:
             self._fields[part.name] = part.text
             self._message_cut |= part.cut and part.name == "message"
 
@@ -164,6 +175,7 @@ class Receiver:
         if self._decided:
             return
         self._decided = True
+        self._outcome.filled = self._filling.filled()
         self._outcome.typed = self._fields.get("message", "").replace("\r\n", "\n").strip()
         self._outcome.untrusted_language = self._fields.get("language", "")
         if not self._visit.owns(self._fields.get("token", "")):
@@ -227,11 +239,18 @@ class Receiver:
         return derived
 
     def _add_message(self) -> None:
+        filled = self._outcome.filled
         if self._message_cut:
             self._outcome.add(Problem.MESSAGE_TOO_LONG)
-        elif self._outcome.typed and self._submission is not None:
+        if filled.too_long:
+            self._outcome.add(Problem.ANSWER_TOO_LONG)
+        if filled.unclear:
+            self._outcome.add(Problem.ANSWERS_UNCLEAR)
+        if self._message_cut or not filled.right or self._submission is None:
+            return
+        if self._outcome.typed or filled:
             try:
-                self._submission.add_message(self._outcome.typed)
+                self._submission.add_message(self._outcome.typed, filled.sealed())
             except MessageTooLongError:
                 self._outcome.add(Problem.MESSAGE_TOO_LONG)
 

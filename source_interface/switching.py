@@ -12,8 +12,9 @@ from werkzeug.exceptions import NotFound
 
 from source_interface import advice_pages, landing, mailbox, responding
 from source_interface.answers import NOTICES
+from source_interface.filling import fitting
 from source_interface.language import choose
-from source_interface.mailbox_page import TYPED_BYTES, fitting
+from source_interface.mailbox_page import TYPED_BYTES
 from source_interface.small_form import read_small_form
 
 _PAGES: Final[Mapping[str, Callable[[], str]]] = {
@@ -32,7 +33,7 @@ def switch(page: str = "") -> str:
     """The same page in the language that was chosen. It changes nothing else, so no token is asked for."""
     form = read_small_form(request, most_bytes=4 * TYPED_BYTES)
     choose(form.get("language", ""))
-    typed = fitting(form.get("typed", "").replace("\r\n", "\n"))
+    typed = fitting(form.get("typed", "").replace("\r\n", "\n"), TYPED_BYTES)
     match page.split("/"):
         case [name] if name in _PAGES:
             return _PAGES[name]()

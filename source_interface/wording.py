@@ -4,9 +4,11 @@ from dataclasses import replace
 from typing import Final
 
 from flask_babel import gettext, ngettext
-from markupsafe import escape
+from markupsafe import Markup, escape
 
-from source_interface.language import number
+from source_interface.filling import Filled
+from source_interface.language import language, number
+from source_interface.questions import Question, Words
 from source_interface.reply_pages import safe_text
 from source_interface.submission import Outcome, Problem
 from store.intake.sessions import Told
@@ -73,3 +75,24 @@ def file_limit(file_bytes: int) -> str:
     if file_bytes >= _MIB:
         return gettext("%(size)s MiB", size=number(file_bytes // _MIB))
     return ngettext("%(size)s byte", "%(size)s bytes", file_bytes, size=number(file_bytes))
+
+
+def worded(words: Words) -> str:
+    """A text of the questions, in the language of the page."""
+    return words.within(language())
+
+
+def paragraphs(words: Words) -> Markup:
+    """The same, with a paragraph for each that an empty line ends."""
+    return Markup("").join(Markup("<p>{}</p>").format(part) for part in worded(words).split("\n\n"))
+
+
+def too_long(question: Question, filled: Filled) -> str:
+    """What is wrong with an answer that is longer than its question allows."""
+    length = filled.too_long[question.code]
+    most, has = number(question.most), number(length)
+    sentences = [gettext("At most %(most)s characters; this has %(length)s.", most=most, length=has)]
+    if len(filled.given_back()[question.code]) < length:
+        sentences.append(gettext("Only its beginning fits here."))
+    sentences.append(gettext("Make it shorter, or write it in your message."))
+    return " ".join(sentences)

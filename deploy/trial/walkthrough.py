@@ -22,6 +22,9 @@ MESSAGE: Final = (
     "他们知道我在这里参加了什么活动。\n"
     "Bana ne yapabileceğimi söyleyin. 🕊"
 )
+_NEVER_TELL: Final = "سفارت\nDe ambassade"
+_ANSWERS: Final = {"q-danger": "unsure", "q-kind": "relatives-abroad", "q-never-tell": _NEVER_TELL}
+_ANSWERED: Final = ("I am not sure", "Pressure on relatives abroad", *_NEVER_TELL.splitlines())
 REPLY: Final = "Dank je wel. Bel niet terug.\nنحن نقرأ رسالتك. እናንበብናዮ ኢና። 我们会帮助你。"
 
 
@@ -66,12 +69,12 @@ class _Walk:
 
     def walk(self) -> int:
         self._step("a source gets a codename", self._get_codename)
-        self._step("sends a message in several scripts and files of 0 B, 1 MiB and 64 MiB", self._send)
+        self._step("sends a message in several scripts, answers, and files of 0 B, 1 MiB and 64 MiB", self._send)
         self._step("the codename opens the mailbox, which shows nothing of what was sent", self._see_nothing)
         self._step("the courier collects a bundle", self._collect)
         self._step("the handler opens the desk with the link and the passphrase", self._unlock)
         self._step("imports the bundle on the desk's page", self._import)
-        self._step("reads the message, equal to the letter", self._read)
+        self._step("reads the message and the answers, equal to the letter", self._read)
         self._step("saves the files, equal to the byte", self._save)
         self._step("answers", self._answer)
         self._step("exports on the desk's page, and the courier delivers", self._dispatch)
@@ -97,7 +100,7 @@ class _Walk:
     def _send(self) -> None:
         form = self._mailbox.form(having="files")
         uploads = [file.upload() for file in self._files]
-        page = self._source.submit(self._mailbox, form, {"message": MESSAGE}, uploads)
+        page = self._source.submit(self._mailbox, form, {"message": MESSAGE, **_ANSWERS}, uploads)
         _expect("Your message arrived" in page.text and "3 files arrived whole" in page.text, "it did not all arrive")
 
     def _log_in(self) -> Page:
@@ -108,7 +111,8 @@ class _Walk:
     def _see_nothing(self) -> None:
         page = self._log_in()
         _expect("No answer yet" in page.text, "the codename opens no mailbox")
-        _expect(MESSAGE.splitlines()[0] not in page.text, "the mailbox shows what was sent")
+        for words in (MESSAGE.splitlines()[0], *_NEVER_TELL.splitlines()):
+            _expect(words not in page.text, "the mailbox shows what was sent")
 
     def _collect(self) -> None:
         said = self._running.courier.collect()
@@ -142,6 +146,8 @@ class _Walk:
         self._conversation = page
         for words in MESSAGE.splitlines():
             _expect(words in page.text, f"a line of the message is missing: {words}")
+        for words in _ANSWERED:
+            _expect(words in page.text, f"an answer is missing: {words}")
 
     def _save(self) -> None:
         forms = [form for form in self._conversation.forms if form.action.endswith("/save")]

@@ -18,6 +18,8 @@ A_PAGE: Final = 100  # entries
 LARGEST_PAGE: Final = 2_000_000  # octets of text, unless a single entry has more
 LONGEST_REPLY: Final = min(8_000, STORE_LIMIT)  # characters: it must fit one of the source's pages, all of one size
 
+MOST_HEEDED: Final = 20  # answers at the head of a conversation
+
 blueprint = Blueprint("conversation", __name__)
 
 
@@ -122,6 +124,7 @@ def _page(source_id: int, *, draft: str, problem: str | None = None) -> str:
         draft=draft,
         problem=problem,
         longest=LONGEST_REPLY,
+        heeded=here.inbox.heeded(source_id, MOST_HEEDED),
         alarms=[note for note in here.journal.alarms() if note.source_id == source_id],
         save_folder=desk().save_folder,
     )

@@ -14,7 +14,7 @@ from crypto.wordlists import EFF_LARGE
 from store.desk.journal import write_note
 from store.desk.model import EntryKind, Severity
 from store.desk.request_record import Arrived, write_arrived
-from store.desk.tables import DamageRow, EntryRow, FileRow, SourceRow, TextRow
+from store.desk.tables import AnswersRow, DamageRow, EntryRow, FileRow, SourceRow, TextRow
 from store.desk.taking import Taken
 
 LAST_DAY: Final = 2_932_896  # 9999-12-31: a later one breaks calendars
@@ -73,7 +73,7 @@ class Book:
 
     def _write(self, taken: Sequence[Taken]) -> None:
         self._load_sources({one.entry.mailbox_ref for one in taken})
-        entries, texts, files, damages = [], [], [], []
+        entries, texts, answers, files, damages = [], [], [], [], []
         responses: list[Arrived] = []
         for one in taken:
             entry_id, self._next_id = self._next_id, self._next_id + 1
@@ -84,11 +84,13 @@ class Book:
                 damages.append(_damage(entry_id, one))
             elif one.text is not None:
                 texts.append({"entry_id": entry_id, "text": one.text})
+                answers += _answers(entry_id, one)
                 if one.response is not None:
                     responses.append(self._arrived(entries[-1], one.entry.mailbox_ref, one.response))
             else:
                 files.append(_file(entry_id, one))
-        for table, rows in ((EntryRow, entries), (TextRow, texts), (FileRow, files), (DamageRow, damages)):
+        tables = (EntryRow, TextRow, AnswersRow, FileRow, DamageRow)
+        for table, rows in zip(tables, (entries, texts, answers, files, damages), strict=True):
             if rows:
                 self.connection.execute(insert(table), rows)
         self._pin()
@@ -179,6 +181,14 @@ def _following(connection: Connection, table: str) -> int:
     """The next number of an AUTOINCREMENT table: above every one that was ever used."""
     used = connection.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = :table"), {"table": table})
     return 1 + (used or 0)
+
+
+def _answers(entry_id: int, one: Taken) -> list[dict[str, Any]]:
+    answers = one.header.answers if one.header else None
+    if answers is None:
+        return []
+    heeded = any(answer.heeded for answer in answers.answers)
+    return [{"entry_id": entry_id, "encoded": answers.encode(), "heeded": heeded}]
 
 
 def _file(entry_id: int, one: Taken) -> dict[str, Any]:

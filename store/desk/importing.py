@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
+from crypto.answers import LONGEST as LONGEST_ANSWERS
 from crypto.bundle import BundleReader
 from crypto.chain import ForkError, Placement, check_acknowledgement, place, same_as_before
 from crypto.manifest import ChainPosition, Direction, Manifest
@@ -34,6 +35,7 @@ from store.desk.taking import KeyRing, Taken, Taker
 from store.plain_files import open_plain
 
 BOOKED_AT_ONCE: Final = 64 * 1024 * 1024  # weight, about bytes, of what is held before it goes to the database
+_ANSWERS: Final = 4 * LONGEST_ANSWERS  # what a message's answers take at most
 _ONE_OBJECT: Final = 1_024  # what an object takes besides its text or name: some 500 were measured, doubled
 
 
@@ -137,7 +139,7 @@ class Importer:
         for entry, untrusted_pieces in reader.objects():
             one = taker.take(entry, untrusted_pieces)
             waiting.append(one)
-            weight += _ONE_OBJECT + len(one.text or "") + len((one.header.name if one.header else None) or "")
+            weight += _weight(one)
             if weight > BOOKED_AT_ONCE:
                 book = book or self._begin(reader.manifest, stack)
                 book.write(waiting)
@@ -161,6 +163,14 @@ class Importer:
     def _alarm(self, words: str) -> None:
         with self._database.writing() as connection:
             write_note(connection, today(self._clock), Severity.ALARM, words)
+
+
+def _weight(one: Taken) -> int:
+    weight = _ONE_OBJECT + len(one.text or "")
+    if one.header is not None:
+        weight += len(one.header.name or "")
+        weight += _ANSWERS if one.header.answers else 0
+    return weight
 
 
 def _tip(connection: Connection) -> ChainPosition:

@@ -5,17 +5,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, case, delete, exists, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
+from crypto.answers import Answer, Answers
 from store.desk.database import Database
 from store.desk.errors import GoneError
 from store.desk.file_names import defuse, extension
 from store.desk.file_types import contradicts
-from store.desk.model import Entry, EntryKind, FileInfo, Outlined, ReplyInfo, ReplyState, SourceSummary
+from store.desk.model import Entry, EntryKind, FileInfo, Heeded, Outlined, ReplyInfo, ReplyState, SourceSummary
 from store.desk.saving import save_content
 from store.desk.stored import StoredFiles, StoredKey
-from store.desk.tables import DamageRow, EntryRow, FileRow, JournalRow, ReplyRow, SourceRow, TextRow
+from store.desk.tables import AnswersRow, DamageRow, EntryRow, FileRow, JournalRow, ReplyRow, SourceRow, TextRow
 
 _AT_ONCE: Final = 500  # entries asked for by number in one query
+_MOST_HEEDED: Final = (
+    200  # messages that are looked through for what must not be missed: who floods hides nobody else's
+)
 
 
 class Inbox:
@@ -56,6 +61,22 @@ class Inbox:
                 some = _entries().where(EntryRow.id.in_(entry_ids[start : start + _AT_ONCE]))
                 found |= {row.id: _entry(row) for row in connection.execute(some)}
         return [found[entry_id] for entry_id in entry_ids if entry_id in found]
+
+    def heeded(self, source_id: int, most: int) -> list[Heeded]:
+        """What handlers must not miss of all that this source has answered: the newest first, nothing twice."""
+        query = (
+            select(AnswersRow.entry_id, EntryRow.day, AnswersRow.encoded)
+            .join(EntryRow, EntryRow.id == AnswersRow.entry_id)
+            .where(EntryRow.source_id == source_id, AnswersRow.heeded)
+            .order_by(EntryRow.batch.desc(), EntryRow.day.desc(), EntryRow.id.desc())
+        )
+        found: dict[Answer, Heeded] = {}
+        with self._database.reading() as connection:
+            for entry_id, day, encoded in connection.execute(query.limit(_MOST_HEEDED)):
+                for answer in Answers.decode(encoded).answers:
+                    if answer.heeded and len(found) < most:
+                        found.setdefault(answer, Heeded(entry_id, day, answer))
+        return list(found.values())
 
     def conversation(self, source_id: int) -> list[Entry]:
         """Everything of one source at once, texts included: not for pages, it may be larger than the memory."""
@@ -195,11 +216,19 @@ def _entries() -> Select[*tuple[Any, ...]]:
     return (
         select(
             *(EntryRow.id, EntryRow.kind, EntryRow.batch, EntryRow.day, EntryRow.unread, EntryRow.other_key),
-            *(EntryRow.submission, TextRow.text, DamageRow.reason, FileRow.size, FileRow.file_type),
+            *(
+                EntryRow.submission,
+                TextRow.text,
+                AnswersRow.encoded.label("answers"),
+                DamageRow.reason,
+                FileRow.size,
+                FileRow.file_type,
+            ),
             func.coalesce(FileRow.untrusted_name, "").label("untrusted_name"),
             *(ReplyRow.state, ReplyRow.bundle, ReplyRow.withdrawn),
         )
         .outerjoin(TextRow, TextRow.entry_id == EntryRow.id)
+        .outerjoin(AnswersRow, AnswersRow.entry_id == EntryRow.id)
         .outerjoin(FileRow, FileRow.entry_id == EntryRow.id)
         .outerjoin(DamageRow, DamageRow.entry_id == EntryRow.id)
         .outerjoin(ReplyRow, ReplyRow.entry_id == EntryRow.id)
@@ -211,17 +240,22 @@ _RANK = {"message": 0, "file": 1, "damaged": 2, "reply": 3}
 
 def _outline(source_id: int) -> Select[*tuple[Any, ...]]:
     """In reading order. SQLite tells a text's octets without reading it."""
-    octets = func.coalesce(func.octet_length(TextRow.text), 0).label("octets")
+    octets = _length(TextRow.text) + _length(AnswersRow.encoded)
     rank = case(_RANK, value=EntryRow.kind)
     name = func.coalesce(FileRow.untrusted_name, "")
     return (
-        select(EntryRow.id, EntryRow.kind, EntryRow.unread, octets)
+        select(EntryRow.id, EntryRow.kind, EntryRow.unread, octets.label("octets"))
         .outerjoin(TextRow, TextRow.entry_id == EntryRow.id)
+        .outerjoin(AnswersRow, AnswersRow.entry_id == EntryRow.id)
         .outerjoin(FileRow, FileRow.entry_id == EntryRow.id)
         .where(EntryRow.source_id == source_id)
         .order_by(EntryRow.batch, EntryRow.kind == "reply", EntryRow.day, func.coalesce(EntryRow.submission, b""))
         .order_by(rank, name, EntryRow.id)
     )
+
+
+def _length(column: InstrumentedAttribute[Any]) -> ColumnElement[int]:
+    return func.coalesce(func.octet_length(column), 0)
 
 
 def _entry(row: Any) -> Entry:
@@ -233,6 +267,7 @@ def _entry(row: Any) -> Entry:
         other_key=row.other_key,
         submission=row.submission,
         text=row.text,
+        answers=Answers.decode(row.answers) if row.answers is not None else None,
         file=_file(row) if row.kind == "file" else None,
         reply=_reply(row) if row.kind == "reply" else None,
         damage=row.reason,

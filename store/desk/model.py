@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from crypto.answers import Answer, Answers
+
 
 class EntryKind(StrEnum):
     """What stands in a conversation."""
@@ -58,9 +60,9 @@ class ReplyInfo:
 class Entry:
     """One thing in a conversation. `day` is in days since 1970, the finest time there is.
 
-    `text` is given for messages and replies, `file` for files, `reply` for replies, `damage` (one sentence) for what could
-    not be opened. `other_key` marks what came with another reply key than the one pinned for this source: an alarm.
-    `submission` is equal for what was sent together.
+    `text` is given for messages and replies, `answers` for messages that have some, `file` for files, `reply` for
+    replies, `damage` (one sentence) for what could not be opened. `other_key` marks what came with another reply key than the
+    one pinned for this source: an alarm. `submission` is equal for what was sent together.
     """
 
     entry_id: int
@@ -70,14 +72,24 @@ class Entry:
     other_key: bool
     submission: bytes | None = None
     text: str | None = None
+    answers: Answers | None = None
     file: FileInfo | None = None
     reply: ReplyInfo | None = None
     damage: str | None = None
 
 
 @dataclass(frozen=True)
+class Heeded:
+    """An answer that handlers must not miss, and the day of the message that it came with."""
+
+    entry_id: int
+    day: int
+    answer: Answer
+
+
+@dataclass(frozen=True)
 class Outlined:
-    """An entry without its content. `octets` is the length of its text, of which every character takes one or more."""
+    """An entry without its content. `octets` is the length of its text and answers: a character takes one or more."""
 
     entry_id: int
     kind: EntryKind

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from store.desk.database import Database
 from store.desk.errors import DamagedError
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 _PACKAGE: Final = "store.desk.migrations"
 
 

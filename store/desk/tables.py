@@ -79,6 +79,15 @@ class TextRow(Base):
     text: Mapped[str]
 
 
+class AnswersRow(Base):
+    """Answers to guided questions that came with a message. `heeded`: some of them handlers must not miss."""
+
+    __tablename__ = "answers"
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id", ondelete="CASCADE"), primary_key=True)
+    encoded: Mapped[bytes]
+    heeded: Mapped[bool]
+
+
 class FileRow(Base):
     """A collected file: the age file that arrived is `files/<stored>`, and `file_key` opens it."""
 

@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from crypto.answers import Answers
 from crypto.card import LineCard
 from crypto.epoch import EpochCertificate
 from crypto.request import Response
@@ -163,12 +164,16 @@ class Submission:
         self._submission_id = secrets.token_bytes(ID_LENGTH)
         self._parts: list[_Part] = []
 
-    def add_message(self, text: str) -> None:
-        """Seal a message. MessageTooLongError when it has too many characters; MailboxFullError, NoSpaceError."""
+    def add_message(self, text: str, answers: Answers | None = None) -> None:
+        """Seal a message, with answers to questions if there are any.
+
+        MessageTooLongError when it has too many characters; MailboxFullError, NoSpaceError.
+        """
         if len(text) > self._settings.message_characters:
             raise MessageTooLongError("the message has too many characters")
+        header = replace(self._header(Kind.MESSAGE, None), answers=answers)
         # Lone surrogates can't come from a browser; whoever sends them gets them replaced, not an error page.
-        self._add(self._header(Kind.MESSAGE, None), text.encode("utf-8", "replace"))
+        self._add(header, text.encode("utf-8", "replace"))
 
     def add_response(self, response: Response) -> None:
         """Seal what answers a request, in a message like any other. MailboxFullError, NoSpaceError."""

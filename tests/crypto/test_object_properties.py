@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crypto import bundle, card, cbor, pem
+from crypto.answers import Answer, Answers, Choice
 from crypto.errors import CryptoError, MalformedError
 from crypto.manifest import NO_HASH, ChainPosition, Direction, Erased, Manifest, ObjectEntry, Tombstone
 from crypto.sealed_object import ContentType, Kind, ObjectHeader, ObjectReader, ObjectSealer, seal_object
@@ -33,6 +34,13 @@ CONTENT_TYPES = {
 }
 
 
+CODES = st.text("abcxyz019-", min_size=1, max_size=40)
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50)
+CHOICES = st.lists(st.builds(Choice, CODES, WORDS), max_size=4, unique_by=lambda choice: choice.code).map(tuple)
+GIVEN = st.builds(Answer, CODES, WORDS, CHOICES, WORDS | st.just("")).filter(lambda one: one.chosen or one.text)
+ANSWERS = st.builds(Answers, CODES, st.lists(GIVEN, min_size=1, max_size=4, unique_by=lambda one: one.code).map(tuple))
+
+
 @st.composite
 def headers(draw: st.DrawFn) -> ObjectHeader:
     kind = draw(st.sampled_from(Kind))
@@ -47,7 +55,8 @@ def headers(draw: st.DrawFn) -> ObjectHeader:
         epoch=draw(st.integers(1, 2**31 - 1)) if sent else None,
         reply_key=IDENTITY.recipient if sent else None,
         name=draw(NAMES) if kind is Kind.FILE else None,
-        content_type=draw(st.sampled_from(CONTENT_TYPES[kind])),
+        content_type=(content_type := draw(st.sampled_from(CONTENT_TYPES[kind]))),
+        answers=draw(st.none() | ANSWERS) if (kind, content_type) == (Kind.MESSAGE, ContentType.PLAIN) else None,
     )
 
 

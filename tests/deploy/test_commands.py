@@ -160,6 +160,46 @@ def test_advice_names_a_file_that_is_wrong(places, own_advice, text, said):
     )
 
 
+@pytest.fixture
+def own_questions(places):
+    path = places[0] / "intake" / "questions.toml"
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def test_a_line_changes_the_questions(places, own_questions):
+    """As docs/operating.md says: print, change, check, put into the state folder."""
+    state = ("--state", places[0] / "intake")
+    assert "\nQuestions: luwte-1\n" in ok("luwte-intake", "status", *state)
+    printed = ok("luwte-intake", "questions", "print")
+    assert "a name of your own is needed" in check_of(places, printed, code=1)
+    changed = printed.replace('"luwte-1"', '"mine-1"')
+    assert check_of(places, changed, code=0) == "Right: version mine-1, 14 questions, in en.\n"
+    own_questions.write_text(changed)
+    assert "\nQuestions: mine-1, of the line\n" in ok("luwte-intake", "status", *state)
+
+
+def test_wrong_questions_are_named_by_check_and_status_and_at_the_start(places, own_questions):
+    state = ("--state", places[0] / "intake")
+    wrong = ok("luwte-intake", "questions", "print").replace('"luwte-1"', '"mine-1"').replace('"danger"', '"alarm"')
+    assert "question alarm: this is not a code of Luwte's" in check_of(places, wrong, code=1)
+    own_questions.write_text(wrong)
+    told = "questions.toml: question alarm: this is not a code of Luwte's; one of your own begins with x-"
+    assert f"\nQuestions: luwte-1 - WARNING: {told}; the ones that ship are asked instead\n" in ok(
+        "luwte-intake", "status", *state
+    )
+    started = fails("luwte-intake", "serve", *state, "--bind", "192.0.2.1:80", code=2)
+    assert f"Warning: {told}. The questions that ship with Luwte are asked instead.\n" in started
+
+
+def check_of(places, text, *, code):
+    """What `questions check` says of a file with this text."""
+    path = places[0] / "checked.toml"
+    path.write_text(text)
+    command = ("luwte-intake", "questions", "check", path)
+    return fails(*command, code=code) if code else ok(*command)
+
+
 def test_a_collect_bundle_is_not_delivered_back(places):
     root, _ = places
     (root / "out").mkdir()

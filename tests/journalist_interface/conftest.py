@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from crypto import codename
+from crypto.answers import Answers
 from crypto.kdf import TEST_KDF, VAULT_TEST, SourceKeys, derive_source_keys
 from journalist_interface.desk import create_app
 from store.desk import vault
@@ -58,10 +59,17 @@ class Host:
             codename.generate(), salt=self.place.keys.salt, pepper=self.place.keys.pepper, profile=TEST_KDF
         )
 
-    def submit(self, source: SourceKeys, *messages: str, files: dict[str, bytes] | None = None) -> None:
+    def submit(
+        self,
+        source: SourceKeys,
+        *messages: str,
+        files: dict[str, bytes] | None = None,
+        answers: Answers | None = None,
+    ) -> None:
+        """`answers` come with each of the messages."""
         submission = self.place.submissions.begin(source.lookup, source.identity.recipient, secrets.token_bytes(16))
         for message in messages:
-            submission.add_message(message)
+            submission.add_message(message, answers)
         for name, content in (files or {}).items():
             incoming = submission.open_file(name)
             incoming.write(content)

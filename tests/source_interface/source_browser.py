@@ -84,11 +84,19 @@ class SourceBrowser(Browser):
             response.begin()
             return self._understand(head[0].split()[1], response, response.read())
 
-    def break_off(self, page: Page, message: str, files: Sequence[tuple[str, bytes]], *, keep: int) -> Page:
+    def break_off(
+        self,
+        page: Page,
+        message: str,
+        files: Sequence[tuple[str, bytes]],
+        *,
+        keep: int,
+        fields: Mapping[str, str] | None = None,
+    ) -> Page:
         """Send the form of a mailbox page, but only its first `keep` bytes (or all but so many, when negative)."""
         form = page.form(having="files")
         uploads = [("files", Upload.of(name, data)) for name, data in files]
-        boundary, length, pieces = multipart({**form.fields, "message": message}, uploads)
+        boundary, length, pieces = multipart({**form.fields, "message": message} | (fields or {}), uploads)
         kind = f"Content-Type: multipart/form-data; boundary={boundary}"
         return self.say(["POST /mailbox HTTP/1.1", kind, f"Content-Length: {length}"], b"".join(pieces)[:keep])
 

@@ -130,6 +130,12 @@ def test_the_whole_way_by_clicking(person: Person, tmp_path: Path) -> None:
     person.click('a[href^="/mailbox"]')
     person.find("textarea[name=message]").send_keys(f"What happened.\n\n{WORD}")
     person.find("input[type=file]").send_keys(f"{photo}\n{large}")
+    person.find("summary").click()
+    assert not person.find("#q-danger-yes").is_displayed()
+    person.find("input[name=q-danger][value=yes]").click()
+    assert person.find("#q-danger-yes").is_displayed(), "112 and what else to do, before anything is sent"
+    person.find("[name=q-never-tell]").send_keys(WORD[:300])
+    assert not overflows(person.driver), "unfolded"
     person.click('form[action="/mailbox"] button')
     assert person.driver.find_elements(By.CSS_SELECTOR, "[role=alert]"), "the large file"
     person.click('form[action="/leave"] button')

@@ -9,6 +9,7 @@ import source_interface.landing
 import source_interface.reply_pages
 from source_interface.languages import TAGS
 from source_interface.page import PAGE_BYTES
+from source_interface.questions import shipped
 from store.intake.settings import KIB
 from tests.source_interface.conftest import Intake
 from tests.source_interface.source_browser import BIDI, HOSTILE, SourceBrowser, structure, words_of
@@ -200,7 +201,7 @@ def test_an_error_of_our_own_gets_a_page_and_a_log_line_without_anything_of_the_
 
 @pytest.mark.parametrize("language", TAGS)
 def test_the_fullest_page_there_can_be_still_fits(open_intake: Callable[..., Intake], language: str) -> None:
-    """Forty long names from before a break, forty now, text given back and a full page of replies, all to be escaped."""
+    """Forty long names from before a break, forty now, text and answers given back, all to be escaped; then replies."""
     intake = open_intake(message_characters=10, mailbox_bytes=64 * 1024 * KIB)
     names = [("'" * 250 + str(number), b"") for number in range(40)]
     browser = intake.browser()
@@ -211,10 +212,17 @@ def test_the_fullest_page_there_can_be_still_fits(open_intake: Callable[..., Int
     intake.reply("'" * 3_400, "'" * 30_000)
     mailbox = browser.get("/mailbox")
     browser.break_off(mailbox, "", names, keep=-40)
-    page = browser.send(mailbox, '"' * 4_000, names, form="another")
+    free = [question for question in shipped().questions if question.most]
+    given = {question.name: "'" * 500 for question in free} | {"q-danger": "yes"}
+    page = browser.send(mailbox, '"' * 4_000, names, form="another", **given)
     assert page.status == 200
-    assert page.form(having="message").fields["message"] == '"' * 4_000
-    assert page.body.decode().count("&#39;&#39;&#39;") > 1_600, "names, earlier names and replies are there too"
+    fields = page.form(having="message").fields
+    assert fields["message"] == '"' * len(fields["message"])
+    assert len(fields["message"]) >= 2_200
+    assert all(fields[question.name] for question in free)
+    assert page.body.decode().count("&#39;&#39;&#39;") > 1_000, "names, earlier names and answers are there too"
+    assert len(page.body.rstrip()) < 60_000
+    assert browser.get("/mailbox").body.decode().count("&#39;&#39;&#39;") > 1_000
     assert browser.get("/mailbox?page=2").status == 200
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from werkzeug.test import EnvironBuilder
 
-from deploy.trial.browser import Page, Upload
+from deploy.trial.browser import Page, Upload, multipart
 from source_interface import wording
 from source_interface.derivation import Derivation
 from source_interface.receive import TooMuchError, receive
@@ -303,8 +303,12 @@ def test_a_message_that_arrived_whole_is_kept_though_nothing_else_came(
 def test_a_break_anywhere_keeps_only_what_is_whole(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
     """Cut at every length near where something begins or ends: nothing half is ever kept."""
     text, data = "a message of some length", b"0123456789" * 3
-    for keep in range(1, 760, 11):
-        browser.break_off(browser.open_new_mailbox(), text, [("a", data), ("b", data)], keep=keep)
+    files = [("a", data), ("b", data)]
+    _, length, _ = multipart(
+        mailbox.form(having="files").fields | {"message": text}, [("files", Upload.of(*file)) for file in files]
+    )
+    for keep in range(1, length, 29):
+        browser.break_off(browser.open_new_mailbox(), text, files, keep=keep)
     received = intake.received()
     assert received
     assert set(received) <= {("", text), ("a", data), ("b", data)}

@@ -175,6 +175,10 @@ class Firefox:
         if not self._driver.find_elements(By.CSS_SELECTOR, MAIN):
             raise NoPageError(f"after {selector}: that is none of our pages")
 
+    def click(self, selector: str) -> None:
+        """Where no other page comes of it."""
+        self._find(selector).click()
+
     def _await_page(self, before: int, what: str) -> None:
         """Asks the browser's own process alone, which knows when all of a page has come; a page being replaced does not."""
         end = time.monotonic() + PAGE_SECONDS

@@ -7,6 +7,7 @@ from typing import Any
 import cbor2
 
 from crypto import onion_card, padding
+from crypto.answers import Answer, Answers, Choice
 from crypto.manifest import ChainPosition, Direction, Erased, Manifest, ObjectEntry, Tombstone
 from crypto.onion_card import OnionAddress
 from crypto.sealed_object import ContentType, Kind, ObjectHeader
@@ -107,21 +108,39 @@ def _object(header: bytes, content: bytes, bucket: int, **change: Any) -> bytes:
     return head + change.get("padding", bytes(max(0, fill))) + struct.pack(">Q", length)
 
 
+def _bucket(header: ObjectHeader) -> int:
+    if header.kind is Kind.FILE:
+        return 65536
+    return 16384 if len(header.encode()) < 16000 else 32768
+
+
 def sealed_objects() -> Vector:
     common = {"line": LINE, "mailbox_ref": b"M" * 16, "object_id": b"O" * 16, "day": 20780}
     sent = common | {"submission_id": b"S" * 16, "epoch": 7, "reply_key": SOURCE.recipient}
+    answers = Answers(
+        "luwte-1",
+        (
+            Answer("danger", "Is anyone in danger now?", (Choice("unsure", "I am not sure"),)),
+            Answer("kind", "What is happening?", (Choice("threats", "Threats"), Choice("x-own", "دیگر"))),
+            Answer("never-tell", "Who must not learn of this?", text="سفارت\n\x00"),
+        ),
+    )
     headers = {
         "message": ObjectHeader(kind=Kind.MESSAGE, **sent),
         "file": ObjectHeader(kind=Kind.FILE, name="../Ñ/\u202egpj.exe", **sent),
         "reply": ObjectHeader(kind=Kind.REPLY, **common),
         "reply that asks": ObjectHeader(kind=Kind.REPLY, **common, content_type=ContentType.REQUEST),
         "message that answers": ObjectHeader(kind=Kind.MESSAGE, **sent, content_type=ContentType.RESPONSE),
+        "message with answers": ObjectHeader(kind=Kind.MESSAGE, answers=answers, **sent),
+        "message with answers of 16,384 bytes": ObjectHeader(
+            kind=Kind.MESSAGE, answers=Answers("luwte-1", (Answer("when", "?", text="x" * 16_342),)), **sent
+        ),
     }
     text = "Kan ik hier veilig praten? می‌توانم اینجا حرف بزنم؟".encode()
     good: list[Vector] = [
         {
             "name": kind,
-            "payload": parts(_object(header.encode(), text, 65536 if kind == "file" else 16384)),
+            "payload": parts(_object(header.encode(), text, _bucket(header))),
             "expect": {"header": header.encode().hex(), "content": text.decode()},
         }
         for kind, header in headers.items()
@@ -129,6 +148,14 @@ def sealed_objects() -> Vector:
     fields = cbor2.loads(headers["message"].encode())
     reply = cbor2.loads(headers["reply"].encode())
     file = cbor2.loads(headers["file"].encode())
+
+    told = answers.value()
+
+    def answering(**more: Any) -> bytes:
+        return _object(having(answers=told | more), text, 16384)
+
+    def given(*given: Any) -> bytes:
+        return answering(given=list(given))
 
     def without(key: str) -> bytes:
         return cbor2.dumps({k: v for k, v in fields.items() if k != key}, canonical=True)
@@ -170,6 +197,32 @@ def sealed_objects() -> Vector:
         "key of 1215 bytes": _object(having(key=SOURCE.recipient.raw[:-1]), text, 16384),
         "key not reduced": _object(having(key=b"\xff" * 1216), text, 16384),
         "key of small order": _object(having(key=SOURCE.recipient.raw[:1184] + bytes(32)), text, 16384),
+        "file with answers": _object(having(file, answers=told), text, 65536),
+        "reply with answers": _object(having(reply, answers=told), text, 16384),
+        "response with answers": _object(having(type="response", answers=told), text, 16384),
+        "answers that are empty": _object(having(answers={}), text, 16384),
+        "answers of nothing": given(),
+        "answers as a list": _object(having(answers=[told]), text, 16384),
+        "answers of an unnamed set": answering(set=""),
+        "answers of a set in capitals": answering(set="LUWTE"),
+        "answers with an unknown key": answering(zz=1),
+        "an answer twice": given(told["given"][0], told["given"][0]),
+        "an answer without anything in it": given({"q": "when", "ask": "When?"}),
+        "an answer that chose nothing": given({"q": "when", "ask": "When?", "pick": [], "text": "x"}),
+        "an answer that wrote nothing": given({"q": "kind", "ask": "What?", "pick": [["other", "o"]], "text": ""}),
+        "an answer to an unasked question": given({"q": "when", "ask": "", "text": "x"}),
+        "an answer with an unknown key": given(told["given"][0] | {"zz": 1}),
+        "an answer with a code of 41 letters": given({"q": "q" * 41, "ask": "?", "text": "x"}),
+        "an answer with a code in capitals": given({"q": "Q", "ask": "?", "text": "x"}),
+        "a choice twice": given({"q": "kind", "ask": "?", "pick": [["a", "A"], ["a", "A"]]}),
+        "a choice of three parts": given({"q": "kind", "ask": "?", "pick": [["a", "A", "A"]]}),
+        "a choice without words": given({"q": "kind", "ask": "?", "pick": [["a", ""]]}),
+        "a choice that is text": given({"q": "kind", "ask": "?", "pick": ["ab"]}),
+        "65 choices": given({"q": "kind", "ask": "?", "pick": [[str(n), "x"] for n in range(65)]}),
+        "65 answers": given(*({"q": str(n), "ask": "?", "text": "x"} for n in range(65))),
+        "answers of 16,385 bytes": _object(
+            having(answers=told | {"given": [{"q": "when", "ask": "?", "text": "x" * 16_343}]}), text, 32768
+        ),
         "header is a list": _object(cbor2.dumps([1]), text, 16384),
         "header not deterministic": _object(cbor2.dumps(dict(reversed(fields.items()))), text, 16384),
         "byte after the header's map": _object(head + b"\0", text, 16384),

@@ -1,0 +1,373 @@
+"""The guided questions below the message: what their file may say.
+
+They are data, in TOML: what ships with Luwte is `questions.toml` beside this module, and a line's own stand in
+`STATE/questions.toml`. Codes are what statistics and handlers rely on: those that ship keep their meaning and their kind for
+ever (docs/formats.md §3.4), and a line's own begin with `x-`. Words may be changed as a line likes.
+
+A file that is wrong never takes a page away: it is named in `QuestionSource.fault`, and what ships is asked.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from markupsafe import escape
+
+from crypto import answers
+from source_interface.advice import INVISIBLE
+
+FILE: Final = "questions.toml"
+SHIPPED: Final = "luwte-"  # begins the versions of what ships, and no other
+OWN: Final = "x-"  # begins a line's own codes
+FALLBACK: Final = "en"
+MOST_FILE_BYTES: Final = 128 * 1024
+MOST_FORM_BYTES: Final = (
+    17_500  # of HTML in any one language, without what is typed: the rest of the page needs its room
+)
+MOST_WARNING_BYTES: Final = 3_000  # of HTML of all warnings: they stand on the page a second time once chosen
+MOST_TYPED: Final = 1_800  # characters of all free answers together: they are given back on one page
+_MOST_QUESTIONS: Final = 40
+_MOST_CHOICES: Final = 40
+_MOST_OPEN: Final = 6
+_DEFAULT_CHARACTERS: Final = {"line": 100, "text": 300}
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z]{4})?(-[A-Z]{2})?")
+
+# What the template writes around the words (`_questions.html`); a test holds them against it.
+_FORM: Final = 120
+_QUESTION: Final = 150
+_FREE: Final = 500  # besides, with the sentence that it is too long, there and at the head of the page
+_CHOICE: Final = 80
+_WARNING: Final = 240
+
+
+class QuestionsError(Exception):
+    """A file has no questions that can be asked; the message says where and why."""
+
+
+class QuestionKind(StrEnum):
+    """How a question is answered."""
+
+    ONE = "one"  # of its choices
+    SOME = "some"  # of its choices
+    LINE = "line"
+    TEXT = "text"
+
+    @property
+    def chooses(self) -> bool:
+        return self in (QuestionKind.ONE, QuestionKind.SOME)
+
+
+@dataclass(frozen=True)
+class Words:
+    """A text by language; always in English, too."""
+
+    by_language: Mapping[str, str]
+
+    def within(self, language: str) -> str:
+        """In this language, else in English."""
+        return self.by_language.get(language, self.english)
+
+    @property
+    def english(self) -> str:
+        return self.by_language[FALLBACK]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question. `choices` and `warnings` are by the choice's code; `most` are characters of a free answer."""
+
+    code: str
+    kind: QuestionKind
+    ask: Words
+    hint: Words | None = None
+    choices: Mapping[str, Words] = field(default_factory=dict)
+    warnings: Mapping[str, Words] = field(default_factory=dict)
+    most: int = 0
+
+    @property
+    def name(self) -> str:
+        """Of its field in the form."""
+        return f"q-{self.code}"
+
+    @property
+    def is_list(self) -> bool:
+        """Whether its choices stand below each other; many of them, of which one can be chosen, are folded."""
+        return self.several or (self.kind is QuestionKind.ONE and len(self.choices) <= _MOST_OPEN)
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one choice can be made."""
+        return self.kind is QuestionKind.SOME
+
+
+@dataclass(frozen=True)
+class Questions:
+    """All questions of a file, in their order."""
+
+    version: str
+    title: Words
+    intro: Words
+    no_answer: Words
+    questions: tuple[Question, ...]
+
+    @property
+    def languages(self) -> list[str]:
+        """All languages in which something stands there."""
+        return sorted({language for words in self.all_words() for language in words.by_language})
+
+    def all_words(self) -> Iterator[Words]:
+        """Every text, once for each place where it stands."""
+        yield from (self.title, self.intro, self.no_answer)
+        for question in self.questions:
+            yield question.ask
+            yield from (question.hint,) if question.hint else ()
+            yield from question.choices.values()
+            yield from question.warnings.values()
+
+
+@dataclass(frozen=True)
+class QuestionSource:
+    """What a host asks, and what is wrong with the line's own file, if anything is."""
+
+    asked: Questions
+    own: bool
+    fault: str = ""
+
+    @classmethod
+    def load(cls, state: Path) -> "QuestionSource":
+        """The line's own questions, if there are any and they are right; else what ships. Read once, at the start:
+        a file that were read for a page would keep the time of it on the disk."""
+        path = state / FILE
+        if not path.exists():
+            return cls(shipped(), own=False)
+        try:
+            return cls(read_questions(path), own=True)
+        except QuestionsError as error:
+            return cls(shipped(), own=False, fault=f"{FILE}: {error}")
+
+
+def read_questions(path: Path) -> Questions:
+    """A line's own questions. QuestionsError."""
+    try:
+        if not path.is_file():
+            raise QuestionsError("this is not a file")
+        with path.open("rb") as opened:
+            data = opened.read(MOST_FILE_BYTES + 1)
+    except OSError as error:
+        raise QuestionsError(f"it cannot be read: {error.strerror}") from error
+    asked = parse_questions(data)
+    if asked.version.startswith(SHIPPED):
+        raise QuestionsError(f"version: a name of your own is needed, one that does not begin with {SHIPPED}")
+    for question in asked.questions:
+        _keeps_its_meaning(question)
+    return asked
+
+
+def parse_questions(data: bytes) -> Questions:
+    """Questions that can be asked, from TOML. QuestionsError."""
+    if len(data) > MOST_FILE_BYTES:
+        raise QuestionsError(f"the file is larger than {MOST_FILE_BYTES:,} bytes")
+    try:
+        table = _Table("", tomllib.loads(data.decode("utf-8-sig")))
+    except UnicodeDecodeError as error:
+        raise QuestionsError(f"line {data[: error.start].count(10) + 1}: this is not UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise QuestionsError(str(error)) from error
+    except RecursionError as error:
+        raise QuestionsError("brackets stand in brackets, far too deep") from error
+    asked = Questions(
+        table.code("version"),
+        table.words("title", 100),
+        table.words("intro", 400),
+        table.words("no_answer", 60),
+        tuple(_question(one) for one in table.tables("question", _MOST_QUESTIONS)),
+    )
+    table.done()
+    codes = [question.code for question in asked.questions]
+    if doubles := [code for code in codes if codes.count(code) > 1]:
+        raise QuestionsError(f"question {doubles[0]}: it stands there twice")
+    _check_room(asked)
+    return asked
+
+
+@cache
+def shipped() -> Questions:
+    """What ships with Luwte."""
+    return parse_questions(shipped_file())
+
+
+def shipped_file() -> bytes:
+    """That, as it was written."""
+    return resources.files("source_interface").joinpath(FILE).read_bytes()
+
+
+def sealed_most(asked: Questions) -> int:
+    """How many bytes all these answers take, sealed, when everything is chosen and every free answer is full."""
+    given = tuple(
+        answers.Answer(
+            question.code,
+            question.ask.english,
+            tuple(answers.Choice(code, words.english) for code, words in question.choices.items()),
+            "\U0001f54a" * question.most,
+        )
+        for question in asked.questions
+    )
+    try:
+        return len(answers.Answers(asked.version, given).encode())
+    except ValueError:
+        return answers.LONGEST + 1
+
+
+def form_bytes(asked: Questions, language: str) -> int:
+    """At least as many bytes as the form's HTML has in this language, without what is typed."""
+    taken = _FORM + sum(_html(words, language) for words in (asked.title, asked.intro))
+    for question in asked.questions:
+        taken += _QUESTION + 8 * len(question.code) + _html(question.ask, language) + _html(asked.no_answer, language)
+        taken += _html(question.hint, language) if question.hint else 0
+        taken += _FREE + _html(question.ask, language) if question.most else 0
+        for code, words in question.choices.items():
+            taken += _CHOICE + len(question.code) + len(code) + _html(words, language)
+    return taken + warning_bytes(asked, language)
+
+
+def warning_bytes(asked: Questions, language: str) -> int:
+    """At least as many bytes as all warnings take."""
+    return sum(
+        _WARNING + _html(words, language) + 8 * words.within(language).count("\n\n")
+        for question in asked.questions
+        for words in question.warnings.values()
+    )
+
+
+def _html(words: Words, language: str) -> int:
+    return len(escape(words.within(language)).encode())
+
+
+def _check_room(asked: Questions) -> None:
+    if (typed := sum(question.most for question in asked.questions)) > MOST_TYPED:
+        raise QuestionsError(f"all 'most' together are {typed:,} characters: at most {MOST_TYPED:,} fit a page")
+    for language in asked.languages:
+        if (taken := form_bytes(asked, language)) > MOST_FORM_BYTES:
+            raise QuestionsError(
+                f"the questions are too long for a page in '{language}': {taken:,} of {MOST_FORM_BYTES:,} bytes"
+            )
+        if warning_bytes(asked, language) > MOST_WARNING_BYTES:
+            raise QuestionsError(
+                f"the warnings are too long for a page in '{language}': at most {MOST_WARNING_BYTES:,} bytes together"
+            )
+    if sealed_most(asked) > answers.LONGEST:
+        raise QuestionsError("the questions and their answers are too long to be sealed with a message")
+
+
+def _keeps_its_meaning(question: Question) -> None:
+    known = {one.code: one for one in shipped().questions}.get(question.code)
+    where = f"question {question.code}"
+    if known is None:
+        if not question.code.startswith(OWN):
+            raise QuestionsError(f"{where}: this is not a code of Luwte's; one of your own begins with {OWN}")
+    elif known.kind is not question.kind:
+        raise QuestionsError(f"{where}: with this code its kind is '{known.kind}'; your own code begins with {OWN}")
+    for code in question.choices:
+        if not code.startswith(OWN) and (known is None or code not in known.choices):
+            raise QuestionsError(f"{where}: '{code}' is not a choice of Luwte's; one of your own begins with {OWN}")
+
+
+def _question(table: "_Table") -> Question:
+    code = table.code("code")
+    table.where = f"question {code}: "
+    kind = table.kind()
+    choices = table.named_words("choices", 200) if kind.chooses else {}
+    if kind.chooses and not choices:
+        raise QuestionsError(f"{table.where}there are no choices")
+    warnings = table.named_words("warning", 1_000) if kind.chooses and table.has("warning") else {}
+    if stray := next((code for code in warnings if code not in choices), None):
+        raise QuestionsError(f"{table.where}the warning '{stray}' belongs to no choice")
+    question = Question(
+        code,
+        kind,
+        table.words("ask", 200),
+        table.words("hint", 300) if table.has("hint") else None,
+        choices,
+        warnings,
+        0 if kind.chooses else table.number("most", _DEFAULT_CHARACTERS[kind], MOST_TYPED),
+    )
+    table.done()
+    return question
+
+
+class _Table:
+    """A TOML table, read key by key. `where` begins every error."""
+
+    def __init__(self, where: str, table: Mapping[str, Any]) -> None:
+        self.where = where
+        self._left = dict(table)
+
+    def has(self, key: str) -> bool:
+        return key in self._left
+
+    def code(self, key: str) -> str:
+        code = self._take(key)
+        if not isinstance(code, str) or not answers.CODE.fullmatch(code):
+            raise self._error(key, f"1 to {answers.LONGEST_CODE} of the signs a-z, 0-9 and - are needed")
+        return code
+
+    def kind(self) -> QuestionKind:
+        found = self._take("kind")
+        if found not in list(QuestionKind):
+            raise self._error("kind", f"one of {', '.join(QuestionKind)} is needed")
+        return QuestionKind(found)
+
+    def number(self, key: str, default: int, most: int) -> int:
+        number = self._left.pop(key, default)
+        if type(number) is not int or not 1 <= number <= most:
+            raise self._error(key, f"a number from 1 to {most:,} is needed")
+        return number
+
+    def words(self, key: str, most: int) -> Words:
+        found = self._take(key)
+        by_language = {FALLBACK: found} if isinstance(found, str) else found
+        if not isinstance(by_language, dict) or FALLBACK not in by_language:
+            raise self._error(key, f"a text is needed, or a table of texts by language with '{FALLBACK}' among them")
+        for language, text in by_language.items():
+            if not _LANGUAGE.fullmatch(language):
+                raise self._error(key, f"'{language}' is not the code of a language, such as en or nl")
+            if not isinstance(text, str) or not text.strip() or len(text) > most or INVISIBLE.search(text):
+                raise self._error(key, f"a text of 1 to {most} visible characters is needed")
+        return Words({language: text.strip() for language, text in by_language.items()})
+
+    def named_words(self, key: str, most: int) -> dict[str, Words]:
+        found = self._take(key)
+        if not isinstance(found, dict) or len(found) > _MOST_CHOICES:
+            raise self._error(key, f"a table of at most {_MOST_CHOICES} codes and their texts is needed")
+        if wrong := next((code for code in found if not answers.CODE.fullmatch(code)), None):
+            raise self._error(key, f"'{wrong}' is not a code: a-z, 0-9 and - only")
+        inside = _Table(f"{self.where}{key}: ", found)
+        return {code: inside.words(code, most) for code in found}
+
+    def tables(self, key: str, most: int) -> list["_Table"]:
+        found = self._take(key)
+        if (
+            not isinstance(found, list)
+            or not 1 <= len(found) <= most
+            or not all(isinstance(one, dict) for one in found)
+        ):
+            raise self._error(key, f"1 to {most} tables [[{key}]] are needed")
+        return [_Table(f"question {number}: ", one) for number, one in enumerate(found, 1)]
+
+    def done(self) -> None:
+        if self._left:
+            raise self._error(next(iter(self._left)), "this is not known here")
+
+    def _take(self, key: str) -> Any:
+        if key not in self._left:
+            raise self._error(key, "missing")
+        return self._left.pop(key)
+
+    def _error(self, key: str, reason: str) -> QuestionsError:
+        return QuestionsError(f"{self.where}{key}: {reason}")
