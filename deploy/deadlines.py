@@ -51,16 +51,20 @@ class Patience:
         self.left_seconds = deadlines.early_seconds
         self.ahead_seconds = 0.0
 
+    @property
+    def has_begun(self) -> bool:
+        return self._first_bytes <= 0
+
     def heard(self, size: int, waited_seconds: float) -> None:
         """So many bytes came, after so long."""
         limits, grace = self._deadlines, self._deadlines.body_grace_seconds
         self.ahead_seconds = min(self.ahead_seconds - waited_seconds + size / limits.crowded_bytes_per_second, grace)
         self.left_seconds -= waited_seconds
-        if self._first_bytes <= 0:
+        if self.has_begun:
             self.left_seconds = min(self.left_seconds + size / limits.body_bytes_per_second, grace)
             return
         self._first_bytes -= size
-        if self._first_bytes <= 0 < self.left_seconds:
+        if self.has_begun and self.left_seconds > 0:
             self.left_seconds = grace
 
 
@@ -102,6 +106,11 @@ class TimedSocket(socket.socket):
             if error.errno not in _CONNECTION_LOST:
                 raise
             return b""
+
+    @property
+    def has_begun(self) -> bool:
+        """For any thread: whether the first bytes of a long body have come."""
+        return self._patience.has_begun
 
     @property
     def ahead_seconds(self) -> float:

@@ -118,6 +118,10 @@ class Sender(Protocol):
     circuit: int | None  # None without tor
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the first bytes have come that show that something comes."""
+
+    @property
     def ahead_seconds(self) -> float:
         """How far ahead of the pace that is asked in a crowd; below 0, how far behind."""
 
@@ -128,8 +132,9 @@ class Sender(Protocol):
 class UploadPlaces:
     """The places for uploads, which need a thread while they come. For any thread.
 
-    When all are taken, the sender that is furthest behind the pace gives its place to a new one. Its being new protects none:
-    whoever says nothing could otherwise hold a place by asking for it ever anew.
+    When all are taken, a sender behind the pace gives its place to a new one: the furthest of those that have not begun,
+    else the furthest. Being new protects none, as whoever says nothing could hold a place by asking ever anew; and however
+    many of them ask, they end one another, not who stalls in the middle.
     """
 
     def __init__(self, room: Room) -> None:
@@ -159,9 +164,10 @@ class UploadPlaces:
         return len(self._senders) < self._room.uploads or self._one_gives_way()
 
     def _one_gives_way(self) -> bool:
-        slowest = min(self._senders, key=lambda sender: sender.ahead_seconds)
-        if slowest.ahead_seconds >= 0 or len(self._giving_way) >= self._room.uploads_giving_way:
+        behind = [sender for sender in self._senders if sender.ahead_seconds < 0]
+        if not behind or len(self._giving_way) >= self._room.uploads_giving_way:
             return False
+        slowest = min(behind, key=lambda sender: (sender.has_begun, sender.ahead_seconds))
         self._senders.remove(slowest)
         self._giving_way.add(slowest)
         slowest.stop_listening()

@@ -197,6 +197,7 @@ def test_the_one_that_waited_longest_goes_first() -> None:
 class Uploading:
     circuit: int | None
     ahead_seconds: float = 0.0
+    has_begun: bool = True
     heard: bool = True
 
     def stop_listening(self) -> None:
@@ -236,6 +237,24 @@ def test_in_a_crowd_the_one_that_is_furthest_behind_gives_way() -> None:
         with taken(places, Uploading(5), Uploading(6)) as more:
             assert more == [True, False], "nobody else is behind"
         assert (ahead.heard, behind.heard) == (True, False)
+
+
+def test_those_that_say_nothing_end_one_another_before_one_that_stalls() -> None:
+    places = UploadPlaces(Room(uploads=3))
+    stalls, silent = Uploading(1, -9.0), [Uploading(number, -0.1 * number, has_begun=False) for number in (2, 3)]
+    new = [Uploading(4, -0.01, has_begun=False), Uploading(5, -0.01, has_begun=False)]
+    with taken(places, stalls, *silent, *new) as given:
+        assert given == [True] * 5
+        assert stalls.heard
+        assert [one.heard for one in silent] == [False, False]
+
+
+def test_an_upload_has_begun_with_its_first_64_kib() -> None:
+    upload = Patience(Deadlines())
+    upload.heard(64 * 1_024 - 1, 1)
+    assert not upload.has_begun
+    upload.heard(1, 1)
+    assert upload.has_begun
 
 
 def test_who_keeps_the_pace_keeps_the_place_and_one_too_many_is_refused() -> None:

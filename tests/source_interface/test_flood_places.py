@@ -140,7 +140,7 @@ def test_who_gives_way_is_answered_and_what_arrived_whole_is_kept(server: OnionS
     browser = server.circuit(4).browser()
     form = browser.open_new_mailbox().form(having="files")
     files = [
-        ("files", Upload.of("whole.jpg", os.urandom(100 * KIB))),
+        ("files", Upload.of("whole.jpg", os.urandom(20 * KIB))),
         ("files", Upload.of("half.jpg", bytes(900 * KIB))),
     ]
     boundary, length, pieces = multipart({**form.fields, "message": "gave way"}, files)
@@ -149,7 +149,7 @@ def test_who_gives_way_is_answered_and_what_arrived_whole_is_kept(server: OnionS
     head += f"Content-Type: multipart/form-data; boundary={boundary}\r\n\r\n"
     with contextlib.ExitStack() as stack:
         slow = stack.enter_context(server.circuit(4).connect())
-        slow.sendall(head.encode() + b"".join(pieces)[: 200 * KIB])
+        slow.sendall(head.encode() + b"".join(pieces)[: 40 * KIB])
         numbers = itertools.count(5_000)
 
         def crowd() -> bool:
