@@ -9,7 +9,7 @@ import pytest
 
 from crypto import codename
 from crypto.kdf import TEST_KDF, derive_source_keys
-from store.intake.sessions import new_cookie, new_slot
+from store.intake.sessions import Told, new_cookie, new_slot
 from tests.store.intake.conftest import Line, mailbox, rows_of
 from tests.support.postgresql import PostgreSQL
 from tests.support.road import RoadSource, submit
@@ -56,7 +56,7 @@ def test_no_plaintext_is_kept(line: Line, temporary: Path, tmp_path: Path, reque
     slot = new_slot(name, keys.lookup, keys.identity.seed)
     with host.sessions.changing(new_cookie()) as session:
         session.put(slot)
-        session.remember("form", MESSAGE)
+        session.remember("form", Told(message=True, files=1, names=(NAME, MESSAGE)))
     submit(host, source, MESSAGE, {NAME: text_file, "large": large})
     aborted = host.submissions.begin(keys.lookup, keys.identity.recipient, slot.new_ref)
     aborted.add_message(MESSAGE)
