@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from python_socks import ProxyError
 
+from deploy import tor_program
 from deploy.trial import tor_network as module
-from deploy.trial import tor_process
 from deploy.trial.errors import TorError, TorMissingError
 from deploy.trial.tor_network import TorNetwork
 from deploy.trial.tor_process import TorClient
@@ -163,7 +163,7 @@ def test_a_name_is_given_once(tor_network: TorNetwork, tor_client: TorClient) ->
 
 def test_without_tor_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(tor_process, "_SYSTEM_PATH", str(tmp_path))
+    monkeypatch.setattr(tor_program, "_FURTHER", str(tmp_path))
     with pytest.raises(TorMissingError, match=re.escape("Debian's package 'tor'")), TorNetwork(tmp_path / "net"):
         pass
 

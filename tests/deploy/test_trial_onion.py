@@ -5,6 +5,7 @@ The tests of the running trial follow on each other. Its folder has a path that 
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -144,10 +145,10 @@ def test_carry_goes_both_ways_through_the_couriers_onion(facts, state):
     assert "Your message arrived" in sent.text
     assert (said.returncode, said.stderr) == (0, "Carrying through Tor (a minute or two) ...\n")
     assert said.stdout.startswith("By itself the host gives a courier over Tor only what came in before today (UTC). ")
-    assert "\nMade bundle 1 with 1 sealed object.\n" in said.stdout
+    assert re.search(r"\nMade bundle [12, ]+ with 1 sealed object\.\n", said.stdout), said.stdout
     # As luwte-courier says it; luwte-intake has other words.
-    assert "Fetched bundle 1, which was made before.\n" in said.stdout
-    assert "Took in bundle 1: 1 message," in said.stdout
+    assert re.search(r"Fetched bundle \d, which was made before\.\n", said.stdout), said.stdout
+    assert re.search(r"Took in bundle \d: 1 message,", said.stdout), said.stdout
     assert "Bundle 2 was taken in.\n" in said.stdout
 
 
@@ -200,7 +201,7 @@ def test_fresh_starts_over_at_another_address_and_the_courier_comes_there(proces
     assert second["passphrase"] != facts["passphrase"]
     assert "Luwte (trial)" in page.text
     assert said.returncode == 0, said.stdout + said.stderr
-    assert "Fetched bundle 1, which was made before.\n" in said.stdout
+    assert re.search(r"Fetched bundle \d, which was made before\.\n", said.stdout), said.stdout
     assert err.startswith("Making keys (once, some seconds) ...\n")
     assert out.endswith("\nEnded.\n")
 
