@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from crypto import cbor, pem, wordlists
-from crypto.errors import MalformedError
+from crypto.errors import ForgedError, MalformedError
 from crypto.signed import SIGNATURE_LENGTH, SigningKey, VerifyKey, sign, verify
 from crypto.wordlists import EFF_LARGE
 from crypto.xwing import RECIPIENT_LENGTH, Recipient
@@ -20,6 +20,17 @@ _HOST: Final = "HOST"
 def line_id(key: VerifyKey) -> bytes:
     """The 16 bytes that name a line: bound to its public key."""
     return hashlib.sha256(b"luwte/v1/line-id" + key.raw).digest()[:LINE_ID_LENGTH]
+
+
+def fields_signed_by(key: VerifyKey, label: str, untrusted_signed: bytes, *, most_bytes: int, what: str) -> cbor.Fields:
+    """The fields of what this line key signed of its own line, after `v` (1) and `line`. MalformedError, ForgedError."""
+    if len(untrusted_signed) > most_bytes:
+        raise MalformedError(f"the {what} is too long")
+    fields = cbor.Fields(cbor.decode(verify(key, label, untrusted_signed)))
+    fields.version(1)
+    if fields.bytes("line", LINE_ID_LENGTH) != line_id(key):
+        raise ForgedError(f"the {what} is of another line")
+    return fields
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from crypto import cbor
-from crypto.card import LINE_ID_LENGTH, line_id
-from crypto.errors import ForgedError, MalformedError
-from crypto.signed import SigningKey, VerifyKey, sign, verify
+from crypto.card import fields_signed_by, line_id
+from crypto.errors import MalformedError
+from crypto.signed import SigningKey, VerifyKey, sign
 
 LARGEST_SIGNED: Final = 65_536  # all languages with every text at its longest fit
 MOST_LANGUAGES: Final = 16
@@ -100,16 +100,10 @@ def make(
 
 def verify_signed(key: VerifyKey, untrusted_signed: bytes) -> LineNotice:
     """A notice signed by this line key. ForgedError when another signed it, or for another line; MalformedError."""
-    if len(untrusted_signed) > LARGEST_SIGNED:
-        raise MalformedError("the notice is too long")
-    fields = cbor.Fields(cbor.decode(verify(key, _LABEL, untrusted_signed)))
-    fields.version(1)
-    line = fields.bytes("line", LINE_ID_LENGTH)
-    if line != line_id(key):
-        raise ForgedError("the notice is of another line")
+    fields = fields_signed_by(key, _LABEL, untrusted_signed, most_bytes=LARGEST_SIGNED, what="notice")
     day = fields.uint("day")
     notice = LineNotice(
-        line=line,
+        line=line_id(key),
         number=fields.uint("no", least=1),
         day=day,
         reply_days=_days(fields, "reply", REPLY_DAYS),

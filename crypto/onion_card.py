@@ -13,9 +13,9 @@ from typing import Any, Final
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 from crypto import cbor, pem
-from crypto.card import LINE_ID_LENGTH, line_id
-from crypto.errors import ForgedError, MalformedError
-from crypto.signed import SigningKey, VerifyKey, sign, verify
+from crypto.card import fields_signed_by, line_id
+from crypto.errors import MalformedError
+from crypto.signed import SigningKey, VerifyKey, sign
 
 ADDRESS_LENGTH: Final = 56
 LARGEST_SIGNED: Final = 512
@@ -94,18 +94,12 @@ def make(key: SigningKey, address: OnionAddress, day: int, until: int | None = N
 
 def verify_signed(key: VerifyKey, untrusted_signed: bytes) -> OnionCard:
     """A card signed by this line key. ForgedError when another signed it, or for another line; MalformedError."""
-    if len(untrusted_signed) > LARGEST_SIGNED:
-        raise MalformedError("the onion card is too long")
-    fields = cbor.Fields(cbor.decode(verify(key, _LABEL, untrusted_signed)))
-    fields.version(1)
-    line = fields.bytes("line", LINE_ID_LENGTH)
-    if line != line_id(key):
-        raise ForgedError("the onion card is of another line")
+    fields = fields_signed_by(key, _LABEL, untrusted_signed, most_bytes=LARGEST_SIGNED, what="onion card")
     address = OnionAddress(fields.text("onion", most_bytes=ADDRESS_LENGTH))
     day = fields.uint("day")
     until = fields.uint("until", least=day) if fields.has("until") else None
     fields.done()
-    return OnionCard(line, address, day, until, untrusted_signed)
+    return OnionCard(line_id(key), address, day, until, untrusted_signed)
 
 
 def verify_text(key: VerifyKey, untrusted_text: str) -> OnionCard:

@@ -1,7 +1,7 @@
 """The road of a notice from a real desk to a real intake host, and which day of collecting sources may be told."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -258,6 +258,25 @@ def test_one_that_comes_while_pages_are_served_is_shown_at_once(road: Road) -> N
 # The day of collecting
 
 
+def send(road: Road, number: int) -> None:
+    host = road.host()
+    submit(host, RoadSource(number), "a message")
+    host.close()
+
+
+def told_without_and_with(
+    tmp_path: Path, carry: Callable[[Road, SetClock, bool], Iterator[int | None]]
+) -> tuple[list[int | None], list[int | None]]:
+    """The days that pages told at each step of `carry`, first where sources sent nothing, then where they did."""
+
+    def days(busy: bool) -> list[int | None]:
+        clock = SetClock(20_000)
+        (folder := tmp_path / str(busy)).mkdir()
+        return list(carry(Road(folder, clock), clock, busy))
+
+    return days(False), days(True)
+
+
 @pytest.mark.parametrize(
     ("carrying", "days"),
     [
@@ -270,24 +289,20 @@ def test_the_day_told_is_the_same_whether_or_not_something_came(
     tmp_path: Path, carrying: str, days: list[int | None]
 ) -> None:
     """Who watches the page learns when the line works, and nothing of who wrote. A point ends a day."""
-    seen: dict[bool, list[int | None]] = {}
-    for busy in (False, True):
-        clock = SetClock(20_000)
-        (folder := tmp_path / str(busy)).mkdir()
-        road = Road(folder, clock)
-        seen[busy] = []
+
+    def carry(road: Road, clock: SetClock, busy: bool) -> Iterator[int | None]:
         for number, step in enumerate(carrying):
             if step == ".":
                 clock.day += 1
                 if busy:
-                    host = road.host()
-                    submit(host, RoadSource(number), "a message")
-                    host.close()
+                    send(road, number)
             else:
                 {"c": collect, "i": bring, "e": export, "d": deliver}[step](road)
-            seen[busy].append(told(road))
-    assert seen[True] == seen[False]
-    assert list(dict.fromkeys(seen[True])) == [day if day is None else 20_000 + day for day in days]
+            yield told(road)
+
+    quiet, busy = told_without_and_with(tmp_path, carry)
+    assert busy == quiet
+    assert list(dict.fromkeys(busy)) == [day if day is None else 20_000 + day for day in days]
 
 
 def test_a_collection_that_the_desk_does_not_have_yet_is_not_told(road: Road, clock: SetClock) -> None:
@@ -341,30 +356,20 @@ def courier(road: Road, *stick: Path) -> None:
     host.close()
 
 
-def send(road: Road, number: int) -> None:
-    host = road.host()
-    submit(host, RoadSource(number), "a message")
-    host.close()
-
-
 @pytest.mark.parametrize("second", [collect, courier])
 def test_who_collects_besides_does_not_tell_whether_something_came(
     tmp_path: Path, second: Callable[[Road], None]
 ) -> None:
     """A second courier, a fetch that failed, a stolen key: what they made bundles of is not at the desk."""
-    seen: dict[bool, list[int | None]] = {}
-    for busy in (False, True):
-        clock = SetClock(20_000)
-        (folder := tmp_path / str(busy)).mkdir()
-        road = Road(folder, clock)
-        seen[busy] = []
+
+    def carry(road: Road, clock: SetClock, busy: bool) -> Iterator[int | None]:
         for stick in range(3):
             collect(road)
             if busy:
                 send(road, stick)
             clock.day += 1
             left = road.stick
-            road.stick = folder / "left behind"
+            road.stick = left.with_name("left behind")
             road.stick.mkdir(exist_ok=True)
             second(road)
             road.stick = left
@@ -372,8 +377,10 @@ def test_who_collects_besides_does_not_tell_whether_something_came(
             bring(road)
             export(road)
             deliver(road)
-            seen[busy].append(told(road))
-    assert seen[True] == seen[False] == [20_000, 20_002, 20_004]
+            yield told(road)
+
+    quiet, busy = told_without_and_with(tmp_path, carry)
+    assert busy == quiet == [20_000, 20_002, 20_004]
 
 
 def test_a_day_that_was_noted_by_a_clock_that_was_ahead_is_forgotten(road: Road, clock: SetClock) -> None:
