@@ -5,7 +5,6 @@ The tests of the running trial follow on each other. Its folder has a path that 
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -145,10 +144,10 @@ def test_carry_goes_both_ways_through_the_couriers_onion(facts, state):
     assert "Your message arrived" in sent.text
     assert (said.returncode, said.stderr) == (0, "Carrying through Tor (a minute or two) ...\n")
     assert said.stdout.startswith("By itself the host gives a courier over Tor only what came in before today (UTC). ")
-    assert re.search(r"\nMade bundle [12, ]+ with 1 sealed object\.\n", said.stdout), said.stdout
+    assert "\nMade bundle 2 with 1 sealed object.\n" in said.stdout
     # As luwte-courier says it; luwte-intake has other words.
-    assert re.search(r"Fetched bundle \d, which was made before\.\n", said.stdout), said.stdout
-    assert re.search(r"Took in bundle \d: 1 message,", said.stdout), said.stdout
+    assert "Fetched bundle 2, which was made before.\n" in said.stdout
+    assert "Took in bundle 2: 1 message," in said.stdout
     assert "Bundle 2 was taken in.\n" in said.stdout
 
 
@@ -188,8 +187,8 @@ def test_a_killed_trial_leaves_nothing_running_and_starts_again_with_its_address
 
 @needs_tor
 def test_fresh_starts_over_at_another_address_and_the_courier_comes_there(process, facts, state):
-    """After the trial of the other tests has ended."""
-    assert process.poll() is not None
+    if process.poll() is None:
+        end(process)
     fresh = start_onion(state, "--fresh")
     try:
         second = facts_of(fresh, state, ONION_SECONDS)
@@ -201,7 +200,7 @@ def test_fresh_starts_over_at_another_address_and_the_courier_comes_there(proces
     assert second["passphrase"] != facts["passphrase"]
     assert "Luwte (trial)" in page.text
     assert said.returncode == 0, said.stdout + said.stderr
-    assert re.search(r"Fetched bundle \d, which was made before\.\n", said.stdout), said.stdout
+    assert "Fetched bundle 2, which was made before.\n" in said.stdout
     assert err.startswith("Making keys (once, some seconds) ...\n")
     assert out.endswith("\nEnded.\n")
 
