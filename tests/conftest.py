@@ -13,6 +13,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--forbid-skips", action="store_true", help="a skipped test fails the run")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who runs several tests side by side (`-n 2 --dist loadgroup`) starts one Tor network, and what a file shares once."""
+    for item in items:
+        wants_tor = "tor_network" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("tor" if wants_tor else item.location[0]))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     report = yield

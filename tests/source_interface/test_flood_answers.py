@@ -77,9 +77,9 @@ ASKED = {
     "a second line of the proxy's": b"PROXY TCP6 fc00:dead:beef:4dad::0:9 ::1 1 80\r\n" + GET,
     "no request": b"\x00\xff\x16\x03\x01 garbage-mark\r\n\r\n",
 }  # fmt: skip
-REFUSED_AT_ONCE = {
+REFUSED_AT_ONCE = (
     "the oldest protocol", "bare line feeds", "a huge header", "a long address", "an expectation of a long body", "TLS with line ends",
-}  # fmt: skip
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -63,12 +63,18 @@ class Courier:
             controller.authenticate()
             yield controller
 
-    def visit(self, onion: str, within: float = 60) -> None:
-        def ask_for_one() -> bytes:
-            with connection(self.tor.socks_port, onion) as sock:
-                return ask(sock, onion, path=f"{ROOT}/bundles/1")
+    def visit(self, onion: str) -> None:
+        """Once it can be reached. A directory may go on giving an older descriptor for a while: each try asks for it anew."""
 
-        head = tried_until(ask_for_one, UnreachableError, within).partition(b"\r\n\r\n")[0]
+        def ask_for_one() -> bytes:
+            try:
+                with connection(self.tor.socks_port, onion, seconds=30) as sock:
+                    return ask(sock, onion, path=f"{ROOT}/bundles/1")
+            except UnreachableError:
+                self.forget(onion)
+                raise
+
+        head = tried_until(ask_for_one, UnreachableError).partition(b"\r\n\r\n")[0]
         assert head.startswith(b"HTTP/1.1 404 ")
         assert KIND.encode() in head
 
