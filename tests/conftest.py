@@ -3,22 +3,34 @@
 from collections.abc import Iterator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from deploy.trial.errors import TorMissingError
 from deploy.trial.tor_network import TorNetwork
 from deploy.trial.tor_process import TorClient
+
+OVER_TOR = (
+    "tests/deploy/onion/",
+    "tests/deploy/test_tor_network.py",
+    "tests/deploy/test_trial_onion.py",
+    "tests/journeys/",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--forbid-skips", action="store_true", help="a skipped test fails the run")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who runs several tests side by side (`-n 2 --dist loadgroup`) starts one Tor network, and what a file shares once."""
-    for item in items:
-        wants_tor = "tor_network" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("tor" if wants_tor else item.location[0]))
+class _FilesSideBySide(LoadFileScheduling):
+    """A file's tests stay together, and all that want the private Tor network stay with one of them that runs tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tor" if nodeid.startswith(OVER_TOR) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    return _FilesSideBySide(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
