@@ -1,4 +1,4 @@
-"""`luwte-intake languages`: the languages of the source's pages and advice, how complete and reviewed, and which are offered."""
+"""`luwte-intake languages`: the languages of the source's pages, how complete and reviewed each is, and which are offered."""
 
 from collections.abc import Mapping
 

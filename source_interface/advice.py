@@ -173,7 +173,8 @@ def _header(lines: list[str]) -> tuple[dict[str, str], int]:
         name, _, value = (part.strip() for part in line.partition(":"))
         if name not in (*_MOST_BYTES, _NATIVE) or name in header or not value:
             raise _error(
-                number, f"the header has one line each for title:, summary: and reviewed:, may have {_NATIVE}:, and no other"
+                number,
+                f"the header has one line each for title:, summary: and reviewed:, may have {_NATIVE}:, and no other",
             )
         if name == _NATIVE:
             if not _MONTH.fullmatch(value):
