@@ -8,6 +8,7 @@ import click
 
 from deploy.command import count
 from source_interface.advice_library import FOLDER, AdviceLibrary
+from source_interface.languages import ENGLISH
 from store.clock import date_of
 from store.intake.place import IntakePlace
 
@@ -47,13 +48,14 @@ class AdviceReport:
         return [*self.library.faults, *early]
 
     def show(self) -> None:
-        """A table, then what needs the operator."""
-        languages = self.library.languages
-        rows = [["topic", *languages]]
-        rows += [[topic, *(self._cell(language, topic) for language in languages)] for topic in self.library.topics]
+        """A table, what is shown in English instead, then what needs the operator."""
+        rows = [["language", "texts", "oldest check", "the line's own"]]
+        rows += [self._row(language) for language in self.library.languages]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        for topics, languages in self._in_english().items():
+            click.echo(f"Shown in English in {', '.join(languages)}: {', '.join(topics)}")
         for text in self.stale:
             click.echo(f"Checked more than a year ago: {text}")
         for fault in self.faults:
@@ -66,8 +68,19 @@ class AdviceReport:
         needs += [count(len(self.faults), "error")] if self.faults else []
         return f"{told} - WARNING: {', '.join(needs)}; luwte-intake advice names them" if needs else told
 
-    def _cell(self, language: str, topic: str) -> str:
-        text = self.library.texts.get((language, topic))
-        if text is None:
-            return "-"
-        return f"{text.reviewed} own" if (language, topic) in self.library.own else str(text.reviewed)
+    def _row(self, language: str) -> list[str]:
+        texts = self.library.written_in(language)
+        oldest = min(text.reviewed for text in texts)
+        own = [f"{text.topic} ({text.reviewed})" for text in texts if (language, text.topic) in self.library.own]
+        return [language, f"{len(texts)} of {len(self.library.topics)}", str(oldest), ", ".join(own) or "-"]
+
+    def _in_english(self) -> dict[tuple[str, ...], list[str]]:
+        """The topics that readers of a language find in English, with all languages of which that is so."""
+        english = {text.topic for text in self.library.written_in(ENGLISH.tag)}
+        found: dict[tuple[str, ...], list[str]] = {}
+        for language in self.library.languages:
+            missing = english - {text.topic for text in self.library.written_in(language)}
+            if missing:
+                topics = tuple(topic for topic in self.library.topics if topic in missing)
+                found.setdefault(topics, []).append(language)
+        return found

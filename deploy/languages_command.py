@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 import click
 
+from source_interface.advice_library import AdviceLibrary
 from source_interface.catalogues import Catalogue, catalogues, offered
 
 
-def show(choices: Mapping[str, bool]) -> None:
+def show(choices: Mapping[str, bool], library: AdviceLibrary) -> None:
     """A table, then how to change it."""
     shown = {language.tag for language in offered(choices)}
-    rows = [["language", "offered", "translated", "reviewed by a native speaker", "name"]]
+    rows = [["language", "offered", "translated", "reviewed by a native speaker", "advice", "name"]]
     for tag, catalogue in catalogues().items():
         why = "" if tag not in choices else ", as intake.toml says"
         rows.append([
@@ -18,6 +19,7 @@ def show(choices: Mapping[str, bool]) -> None:
             ("yes" if tag in shown else "no") + why,
             f"{catalogue.translated} of {catalogue.texts}",
             _review(catalogue),
+            _advice(catalogue, library),
             catalogue.language.name,
         ])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -31,3 +33,11 @@ def _review(catalogue: Catalogue) -> str:
     if catalogue.is_source:
         return "(the source)"
     return catalogue.reviewed or "no"
+
+
+def _advice(catalogue: Catalogue, library: AdviceLibrary) -> str:
+    texts = library.written_in(catalogue.language.tag)
+    count = f"{len(texts)} of {len(library.topics)}"
+    if catalogue.is_source:
+        return count
+    return f"{count}, {sum(bool(text.native_speaker) for text in texts)} reviewed"

@@ -1,7 +1,8 @@
 """An advice text: what its file may say, and how that becomes HTML.
 
-A file begins with a header of three lines between two lines `---`: `title:`, `summary:` and `reviewed:` (the day on which
-the text was last checked, as 2026-11-24). Then comes Markdown with `##` headings, paragraphs, `-` and `1.` lists and
+A file begins with a header between two lines `---`: `title:`, `summary:` and `reviewed:` (the day on which the text was last
+checked, as 2026-11-24); in a translation that a native speaker has reviewed, `native_speaker:` too (the month, as 2026-11).
+Then comes Markdown with `##` headings, paragraphs, `-` and `1.` lists and
 **bold**. Anything else is refused by its line: it is never dropped in silence, and never shown as it was not meant. A web
 address stands there as plain text. `{line_name}`, `{operator}`, `{hours}`, `{reply_time}` and `{kept}` stand for what the line
 says of itself, or for what ships where it says nothing.
@@ -26,6 +27,8 @@ from crypto.line_notice import MOST_CHARACTERS
 MOST_FILE_BYTES: Final = 32 * 1024
 _MOST_HTML_BYTES: Final = 48 * 1024  # a whole page stays below 60 KiB
 _MOST_BYTES: Final = {"title": 200, "summary": 400, "reviewed": 20}  # of HTML: all of them stand on one page
+_NATIVE: Final = "native_speaker"
+_MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _MOST_WORDS: Final = max(MOST_CHARACTERS.values())  # of what stands in a placeholder, from here or from a line's notice
 _MOST_WORDS_HTML: Final = len("<bdi></bdi>") + _MOST_WORDS * len(escape("'"))
 
@@ -75,7 +78,10 @@ class AdviceError(Exception):
 
 @dataclass(frozen=True)
 class AdviceText:
-    """A text about one topic in one language. The HTML holds headings, paragraphs, lists and bold, without attributes."""
+    """A text about one topic in one language. The HTML holds headings, paragraphs, lists and bold, without attributes.
+
+    `native_speaker` is the month in which one reviewed it, or empty.
+    """
 
     topic: str
     language: str
@@ -83,6 +89,7 @@ class AdviceText:
     summary: str
     reviewed: date
     html: Markup
+    native_speaker: str = ""
 
 
 def parse_advice(topic: str, language: str, data: bytes) -> AdviceText:
@@ -111,6 +118,7 @@ def parse_advice(topic: str, language: str, data: bytes) -> AdviceText:
         header["summary"],
         _day(header["reviewed"], lines),
         Markup(html),  # noqa: S704 - by a parser that knows no HTML, and escapes what looks like it
+        header.get(_NATIVE, ""),
     )
 
 
@@ -163,9 +171,15 @@ def _header(lines: list[str]) -> tuple[dict[str, str], int]:
                 raise _error(number, f"the header lacks {', '.join(f'{name}:' for name in missing)}")
             return header, number
         name, _, value = (part.strip() for part in line.partition(":"))
-        if name not in _MOST_BYTES or name in header or not value:
-            raise _error(number, "the header has one line each for title:, summary: and reviewed:, and no other")
-        if len(escape(value).encode()) > _MOST_BYTES[name]:
+        if name not in (*_MOST_BYTES, _NATIVE) or name in header or not value:
+            raise _error(
+                number,
+                f"the header has one line each for title:, summary: and reviewed:, may have {_NATIVE}:, and no other",
+            )
+        if name == _NATIVE:
+            if not _MONTH.fullmatch(value):
+                raise _error(number, f"{_NATIVE}: needs the month of the review, such as 2026-11")
+        elif len(escape(value).encode()) > _MOST_BYTES[name]:
             raise _error(number, f"the {name} is too long: at most {_MOST_BYTES[name]} bytes of HTML")
         header[name] = value
     raise _error(len(lines), "the header does not end with a line ---")

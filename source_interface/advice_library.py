@@ -71,6 +71,10 @@ class AdviceLibrary:
         """What ships for the placeholders in this language, or in English."""
         return {**self.words[ENGLISH.tag], **self.words.get(language, {})}
 
+    def written_in(self, language: str) -> list[AdviceText]:
+        """The texts that there are in this language itself."""
+        return [text for (of, _), text in self.texts.items() if of == language]
+
     def all_in(self, language: str) -> list[AdviceText]:
         """A text for each topic that there is in this language or in English."""
         return [text for topic in self.topics if (text := self.get(language, topic)) is not None]

@@ -6,6 +6,7 @@ from werkzeug.exceptions import NotFound
 from source_interface.advice import with_words
 from source_interface.advice_library import ABOUT
 from source_interface.language import language
+from source_interface.languages import ENGLISH
 from source_interface.line_words import advice_words
 from source_interface.services import services
 
@@ -15,7 +16,8 @@ pages = Blueprint("advice", __name__)
 @pages.get("/advice")
 def topics() -> str:
     texts = services().advice.all_in(language())
-    return render_template("advice.html", texts=texts, about=ABOUT)
+    texts.sort(key=lambda text: text.language != language())  # what can be read comes first
+    return render_template("advice.html", texts=texts, about=ABOUT, elsewhere=ENGLISH)
 
 
 @pages.get("/advice/<topic>")

@@ -17,15 +17,17 @@ from crypto.kdf import TEST_KDF
 from source_interface import create_app
 from source_interface.advice import MOST_FILE_BYTES, AdviceError, AdviceText, parse_advice, parse_words, with_words
 from source_interface.advice_library import ABOUT, AdviceLibrary
+from source_interface.languages import LANGUAGES, TAGS
 from source_interface.page import PAGE_BYTES
 from tests.source_interface.conftest import Intake
 from tests.source_interface.source_browser import HOSTILE, SourceBrowser, structure
 
-LANGUAGES = ("en", "nl")
+WHOLE = ("en", "nl")  # in these, all topics are there
+EVERYWHERE = {"devices", "relatives", "travel", "followed", "codename", "tor", *ABOUT}
 HEADER = "---\ntitle: A title\nsummary: A summary\nreviewed: 2026-11-24\n---\n"
 WORDS = {"line_name": "The line", "operator": "an association", "hours": "On Mondays.", "reply_time": "In a week."}
 LONGEST = "'" * 300
-TAGS = {"h2", "p", "ul", "ol", "li", "strong"}
+ELEMENTS = {"h2", "p", "ul", "ol", "li", "strong"}
 MOST_PAGE_BYTES = 60 * 1024
 SHIPPED = sorted((Path(source_interface.__file__).parent / "advice").glob("*/*.md"))
 
@@ -44,7 +46,7 @@ def tags_of(html: str) -> set[str]:
 def test_all_that_is_allowed_is_rendered() -> None:
     text = parsed('Para\ngraph **bold**.\n\n## Heading\n\n- one\n- two\n\n1. first\n2. second\n\n5 < 6 & \\\\ "so"')
 
-    assert tags_of(text.html) == TAGS
+    assert tags_of(text.html) == ELEMENTS
     assert "5 &lt; 6 &amp; \\ &quot;so&quot;" in text.html
     assert (text.title, text.summary, str(text.reviewed)) == ("A title", "A summary", "2026-11-24")
 
@@ -107,6 +109,8 @@ def test_what_is_not_allowed_is_refused_by_its_line(body: str, line: int) -> Non
         ("---\ntitle: x\nsummary: y\nreviewed: 2026-02-30\n---\n", 4),
         ("---\ntitle: x\nreviewed: 20261124\nsummary: y\n---\n", 3),
         ("---\ntitle: x\nreviewed: 2026-W48-2\nsummary: y\n---\n", 3),
+        ("---\ntitle: x\nsummary: y\nreviewed: 2026-11-24\nnative_speaker: no\n---\n", 5),
+        ("---\ntitle: x\nnative_speaker: 2026-13\n---\n", 3),
         ("---\ntitle: x", 2),
     ],
 )
@@ -122,6 +126,12 @@ def test_a_file_that_is_too_large_or_no_text_is_refused() -> None:
         parse_advice("x", "en", HEADER.encode() + b"fine\n\xff\xfe")
 
 
+def test_a_translation_may_say_when_a_native_speaker_reviewed_it() -> None:
+    reviewed = HEADER.replace("\n---\n", "\nnative_speaker: 2026-11\n---\n")
+
+    assert (parsed("text", reviewed).native_speaker, parsed("text").native_speaker) == ("2026-11", "")
+
+
 def test_a_file_of_an_editor_with_other_line_ends_and_a_mark_is_the_same_text() -> None:
     same = parse_advice("x", "en", b"\xef\xbb\xbf" + (HEADER + "text\n\n- point\n").replace("\n", "\r\n").encode())
 
@@ -134,14 +144,14 @@ def test_whatever_is_accepted_means_what_markdown_means_by_it_and_has_no_other_t
         text = parsed(body)
     except AdviceError:
         return
-    assert tags_of(text.html) <= TAGS
+    assert tags_of(text.html) <= ELEMENTS
     assert text.html == MarkdownIt("commonmark").render(body)
 
 
 @given(st.text(max_size=200))
 def test_nothing_in_a_file_breaks_the_parser(body: str) -> None:
     with suppress(AdviceError, UnicodeEncodeError):  # half a surrogate pair is no text
-        assert tags_of(parsed(body).html) <= TAGS
+        assert tags_of(parsed(body).html) <= ELEMENTS
 
 
 def test_the_lines_own_words_come_in_as_text() -> None:
@@ -169,33 +179,43 @@ def test_words_that_are_none_are_refused(toml: str) -> None:
 # What ships
 
 
-def test_every_text_that_ships_is_there_in_each_language() -> None:
-    found = {language: {path.stem for path in SHIPPED if path.parent.name == language} for language in LANGUAGES}
+def test_what_matters_most_ships_in_every_language_of_the_pages() -> None:
+    found = {tag: {path.stem for path in SHIPPED if path.parent.name == tag} for tag in TAGS}
 
-    assert found["en"] == found["nl"]
     assert len(found["en"]) == 15
-    assert {path.parent.name for path in SHIPPED} == set(LANGUAGES)
+    assert {
+        tag: topics for tag, topics in found.items() if topics != (found["en"] if tag in WHOLE else EVERYWHERE)
+    } == {}
+    assert {path.parent.name for path in SHIPPED} == set(TAGS)
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=[f"{path.parent.name}/{path.stem}" for path in SHIPPED])
-def test_a_text_that_ships_is_right_and_of_a_length_that_can_be_read(path: Path) -> None:
-    text = parse_advice(path.stem, path.parent.name, path.read_bytes())
-    words = len(re.sub("<[^>]*>", " ", text.html).split())
+@pytest.mark.parametrize("tag", TAGS)
+def test_the_texts_that_ship_say_in_each_language_what_the_english_ones_say(tag: str) -> None:
+    """No heading, paragraph or point is missing, and no telephone number is another: that would mislead."""
+    for path in (path for path in SHIPPED if path.parent.name == tag):
+        english = (path.parents[1] / "en" / path.name).read_bytes()
+        text, source = parse_advice(path.stem, tag, path.read_bytes()), parse_advice(path.stem, "en", english)
+        assert len(text.summary) <= 80, path
+        assert "**" not in text.html, f"{path}: the mark of bold text stands where Markdown does not know it"
+        assert "://" not in text.html, path
+        for what in (
+            r"<(?:h2|p|ul|ol|li)>",
+            r"(?<!\d)\d{3}(?!\d)|\d{4}-\d+",
+            r"\w+@\S+\.org|\b[a-z]+\.(?:int|org)\b",
+            r"\{\w+\}",
+        ):
+            order = list if what.startswith("<") else sorted
+            assert order(re.findall(what, text.html)) == order(re.findall(what, source.html)), (path, what)
+        if tag in WHOLE:
+            assert 350 <= len(re.sub("<[^>]*>", " ", text.html).split()) <= 700, path
 
-    assert 350 <= words <= 700
-    assert len(text.summary) <= 80
-    assert "://" not in text.html
 
-
-def test_the_two_languages_name_the_same_numbers() -> None:
-    """A telephone number that was mended in one language only would mislead in the other one."""
-    for path in SHIPPED:
-        if path.parent.name == "en":
-            numbers = [
-                sorted(re.findall(r"\b\d{3}\b|\d{4}-\d{4}|\d{4}-\d+", one.read_text("utf-8")))
-                for one in (path, path.parents[1] / "nl" / path.name)
-            ]
-            assert numbers[0] == numbers[1], path.name
+def test_a_number_between_right_to_left_words_keeps_its_own_direction() -> None:
+    """Without the mark a browser shows +31 20 as 20 31+, and 0900-8844 as 8844-0900."""
+    for tag in (language.tag for language in LANGUAGES if language.direction == "rtl"):
+        for path in (path for path in SHIPPED if path.parent.name == tag):
+            html = parse_advice(path.stem, tag, path.read_bytes()).html
+            assert not re.search(r"(?<!\u200e)(?:\+\d|\b\d+(?:-\d|[A-Za-z]))|\d \d", html), path
 
 
 def test_danger_is_answered_first() -> None:
@@ -219,8 +239,9 @@ def test_without_a_folder_what_ships_is_shown(tmp_path: Path) -> None:
     assert (len(library.texts), library.own, library.faults) == (len(SHIPPED), frozenset(), ())
     assert [text.topic for text in library.all_in("nl")][-2:] == list(ABOUT)
     assert {text.language for text in library.all_in("nl")} == {"nl"}
-    assert set(library.words) == set(LANGUAGES)
-    assert set(library.words["nl"]) == set(library.words["en"]) == set(library.words_in("tr"))
+    assert set(library.words) == set(TAGS)
+    assert {tuple(words) for words in library.words.values()} == {tuple(library.words["en"])}
+    assert library.words_in("de") == library.words["en"]
 
 
 def test_the_lines_own_text_replaces_adds_and_falls_back_to_english(tmp_path: Path) -> None:
@@ -311,6 +332,22 @@ def test_every_text_can_be_reached_from_the_first_page(visitor: SourceBrowser) -
         assert not [
             href for _, attributes in structure(page) if (href := attributes.get("href")) and href[0] not in "/d#"
         ]
+
+
+def test_what_is_in_the_readers_language_comes_first_and_the_rest_says_in_which_it_is(visitor: SourceBrowser) -> None:
+    page = visitor.switch(visitor.get("/advice"), "tr")
+    listed = re.findall(
+        r'<li lang="(..)" dir="auto"><a href="/advice/([a-z-]+)">.*?</a>( <span class="meta">\(English\)</span>)?<br>',
+        page.body.decode(),
+    )
+
+    assert [tag for tag, _, _ in listed] == ["tr"] * 6 + ["en"] * 7 + ["tr"] * 2
+    assert [bool(marked) for _, _, marked in listed] == [tag == "en" for tag, _, _ in listed]
+    assert "yalnızca İngilizcedir" in page.text
+    for topic, tag in (("devices", "tr"), ("evidence", "en")):
+        page = visitor.get(f"/advice/{topic}")
+        assert f'<article class="advice" lang="{tag}"' in page.body.decode()
+        assert ("yalnızca İngilizcedir" in page.text) == (tag == "en")
 
 
 @pytest.mark.parametrize(
