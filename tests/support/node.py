@@ -1,4 +1,4 @@
-"""Node.js for the interoperability tests: finds it, installs the locked npm packages once, runs a job."""
+"""Node.js for tests: finds it, installs the locked npm packages once, runs a job."""
 
 import contextlib
 import fcntl
