@@ -63,7 +63,7 @@ def _misspelt(typed: str, error: CodenameError) -> str:
         case WrongCountError():
             return render_template("login.html", typed=typed, count=error.found, expected=error.expected)
         case _:
-            return render_template("login.html", too_long=True)
+            return render_template("login.html", typed=typed[:_MOST_TYPED], too_long=True)
 
 
 def _log_in(meant: Codename, typed: str) -> str:

@@ -1,7 +1,7 @@
 """Without a mouse, with other colours, and as a screen reader is told it: the pages as people meet them, in a real browser."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -103,6 +103,15 @@ def keyboard(driver: webdriver.Chrome, intake: Intake) -> Keyboard:
 
 def test_the_whole_way_by_keys(keyboard: Keyboard, intake: Intake) -> None:
     """Each page's order of the Tab key is that of the page; after a mistake the focus is on what is told of it."""
+    words = report(keyboard)
+    assert [text for _, text in intake.received()] == ["What happened."]
+    intake.reply("an answer")
+    intake.ask(ConsentRequest("a text", "somebody", "a purpose", DAY + 9), Question("which?", ("one", "another")))
+    come_back(keyboard, words)
+
+
+def report(keyboard: Keyboard) -> list[str]:
+    """With mistakes; the codename."""
     keyboard.open("/")
     look_at_focus(keyboard)
     keyboard.go('#languages button[value="nl"]')
@@ -136,10 +145,11 @@ def test_the_whole_way_by_keys(keyboard: Keyboard, intake: Intake) -> None:
     keyboard.go("#telling button:not([name])")
     assert "Your message arrived." in keyboard.focused.text
     keyboard.go('form[action="/leave"] button')
-    assert [text for _, text in intake.received()] == ["What happened."]
+    return words
 
-    intake.reply("an answer")
-    intake.ask(ConsentRequest("a text", "somebody", "a purpose", DAY + 9), Question("which?", ("one", "another")))
+
+def come_back(keyboard: Keyboard, words: list[str]) -> None:
+    """With mistakes; in the end nothing is left."""
     keyboard.open("/login")
     look_at_focus(keyboard)
     keyboard.to("#codename")
@@ -176,3 +186,82 @@ def look_at_focus(keyboard: Keyboard) -> None:
         assert seen, html
         assert ring >= 3, html
         keyboard.press(Keys.TAB)
+
+
+def test_what_a_screen_reader_is_told(keyboard: Keyboard) -> None:
+    """Every field has a name; one with a mistake says so and which; what stands in another language says in which."""
+    keyboard.open("/")
+    keyboard.go('#languages button[value="fa"]')
+    fingerprint = keyboard.driver.find_elements(By.CSS_SELECTOR, "ol.fingerprint li")
+    assert fingerprint[0].rect["x"] < fingerprint[1].rect["x"], "from left to right, as on the printed card"
+    keyboard.open("/login")
+    keyboard.go("#login button:not([name])")
+    [field] = tree(keyboard.driver, "textbox")
+    error, hint = (keyboard.driver.find_element(By.CSS_SELECTOR, at).text for at in ("#told", "#how"))
+    assert flat(field["description"]["value"]) == flat(f"{hint} {error}")
+    assert told(keyboard.driver, "textbox", "invalid")[0]["value"] == "true"
+    keyboard.open("/")
+    keyboard.go('form[action="/codename"] button')
+    assert keyboard.driver.find_element(By.CSS_SELECTOR, "ol.codename").get_dom_attribute("lang") == "en"
+    keyboard.go('a[href^="/mailbox"]')
+    keyboard.to("summary")
+    keyboard.press(Keys.ENTER)
+    fields = tree(keyboard.driver, "textbox", "radio", "checkbox", "combobox", "button", "link")
+    assert len(fields) > 60
+    assert not [part for part in fields if not part["name"].get("value")]
+
+
+def tree(driver: webdriver.Chrome, *roles: str) -> list[dict[str, Any]]:
+    """What the browser tells a screen reader, of these roles."""
+    nodes = driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    return [node for node in nodes if not node["ignored"] and node["role"]["value"] in roles]
+
+
+def told(driver: webdriver.Chrome, role: str, name: str) -> list[dict[str, Any]]:
+    return [own["value"] for node in tree(driver, role) for own in node["properties"] if own["name"] == name]
+
+
+def flat(text: str) -> str:
+    return re.sub(r"\s", "", text)
+
+
+# Of each: its text, and the colours of its ground, its letters and its four borders.
+COLOURS = """
+return [...document.querySelectorAll(arguments[0])].filter(one => one.checkVisibility()).map(one => {
+  const style = getComputedStyle(one), border = [];
+  for (const side of ["Top", "Bottom", "Left", "Right"])
+    if (parseFloat(style[`border${side}Width`]) >= 1) border.push(style[`border${side}Color`]);
+  return [one.textContent.trim(), style.backgroundColor, style.color, border];
+});
+"""
+
+
+def test_in_the_colours_of_a_person_who_chose_their_own(keyboard: Keyboard) -> None:
+    """What only colour shows elsewhere has a border there: buttons, fields, notices; the focus stays visible."""
+    dark = {"name": "prefers-color-scheme", "value": "dark"}
+    forced = {"features": [{"name": "forced-colors", "value": "active"}, dark]}
+    keyboard.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", forced)
+    keyboard.open("/")
+    assert keyboard.driver.execute_script("return matchMedia('(forced-colors: active)').matches")
+    look_at_colours(keyboard, "button, .button, .notice, .card")
+    look_at_focus(keyboard)
+    keyboard.go('form[action="/codename"] button')
+    look_at_colours(keyboard, "ol.codename li")
+    keyboard.go('a[href^="/mailbox"]')
+    keyboard.go("#telling button:not([name])")
+    look_at_colours(keyboard, "button, .notice, textarea, input[type=file], details")
+    keyboard.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def look_at_colours(keyboard: Keyboard, selector: str) -> None:
+    found = keyboard.driver.execute_script(COLOURS, selector)
+    assert found
+    for text, ground, letters, borders in found:
+        assert letters != ground, text
+        assert any(border != ground for border in borders), text
+
+
+def test_nothing_moves(intake: Intake) -> None:
+    """So there is nothing to switch off for who asked for less motion."""
+    style = str(intake.app.jinja_env.globals["style"])
+    assert not re.search(r"animation|transition|scroll-behavior|@keyframes", style)
