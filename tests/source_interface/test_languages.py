@@ -18,7 +18,6 @@ from tests.source_interface.source_browser import (
     SourceBrowser,
     given_back,
     language_of,
-    mailbox_link,
     structure,
     words_of,
 )
@@ -36,7 +35,7 @@ def walk(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
         yield browser.log_in(typed)
     given = browser.new_codename()
     yield given
-    mailbox = browser.get(mailbox_link(given))
+    mailbox = browser.go_on(given)
     yield mailbox
     yield browser.send(mailbox)
     yield browser.send(mailbox, "x" * 2_000)
@@ -161,7 +160,7 @@ def test_changing_the_language_sends_nothing(intake: Intake, browser: SourceBrow
 
 def test_a_codename_comes_along_and_nobody_is_logged_in_by_it(intake: Intake, browser: SourceBrowser) -> None:
     given = browser.new_codename()
-    browser.send(browser.get(mailbox_link(given)), "hello")
+    browser.send(browser.go_on(given), "hello")
     derived = len(intake.derived)
     browser = intake.browser()
     login = browser.get("/login")
