@@ -1,7 +1,7 @@
 """Changing the language of the page that stands there. Which one it becomes is in no address, and so in no history.
 
-Pages with a form of their own carry the buttons in it (login.py, codename_pages.py, submission.py), so that what was typed comes along. All others
-have a form that leads to `/language` and then to where the page itself is found.
+Pages with a form of their own carry the buttons in it (login.py, codename_pages.py, submission.py), so that what was typed
+comes along. All others have a form that leads to `/language` and then to where the page itself is found.
 """
 
 from collections.abc import Callable, Mapping

@@ -56,7 +56,8 @@ def _unlogged(_target: object, connection: Connection, **_: object) -> None:
 class Slot:
     """One codename in a browser: a fresh one (`codename`), or one whose keys were derived (`lookup`, `seed`).
 
-    `typed_back` says of a fresh one that its source has shown to have kept it. `new_ref` becomes the mailbox_ref at the first submission. `slot_id` (8 letters) tells tabs apart and is no secret.
+    `typed_back` says of a fresh one that its source has shown to have kept it. `new_ref` becomes the mailbox_ref at the first
+    submission. `slot_id` (8 letters) tells tabs apart and is no secret.
     """
 
     slot_id: str
@@ -286,7 +287,9 @@ def _decode(plain: bytes) -> tuple[int, BrowserSession]:
     fields.version(2)
     used = fields.uint("used")
     slots = [
-        Slot(slot_id, new_ref, Codename.from_canonical(canonical) if canonical else None, lookup, seed, bool(typed_back))
+        Slot(
+            slot_id, new_ref, Codename.from_canonical(canonical) if canonical else None, lookup, seed, bool(typed_back)
+        )
         for slot_id, new_ref, canonical, lookup, seed, typed_back in fields.array("slots", most=MOST_SLOTS)
     ]
     receipts = {k: _of_told(told) for k, *told in fields.array("receipts", most=_MOST_RECEIPTS)}

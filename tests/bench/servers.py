@@ -13,8 +13,8 @@ from pathlib import Path
 
 from deploy.trial import line
 from deploy.trial.browser import Browser, Form, Page
-from deploy.trial.new_source import ask_for_codename, type_back
 from deploy.trial.folder import TrialFolder
+from deploy.trial.new_source import ask_for_codename, type_back
 from deploy.trial.processes import free_ports
 from deploy.trial.transport import Loopback
 from tests.bench.table import MIB

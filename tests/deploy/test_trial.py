@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from deploy.trial.browser import Browser
-from deploy.trial.new_source import ask_for_codename, type_back
 from deploy.trial.errors import RefusedError
 from deploy.trial.folder import TrialFolder
 from deploy.trial.line import check_free
+from deploy.trial.new_source import ask_for_codename, type_back
 from deploy.trial.processes import free_ports
 from store.files import exclusively
 from store.intake.place import memory_path

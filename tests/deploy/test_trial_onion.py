@@ -15,8 +15,8 @@ import pytest
 from deploy.onion.keys import is_address
 from deploy.trial import told
 from deploy.trial.browser import Browser
-from deploy.trial.new_source import ask_for_codename, type_back
 from deploy.trial.folder import TrialFolder
+from deploy.trial.new_source import ask_for_codename, type_back
 from deploy.trial.processes import free_ports
 from tests.deploy.test_set_up import program
 from tests.deploy.test_trial import TRY, end, facts_of, listening_addresses

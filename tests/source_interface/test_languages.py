@@ -18,6 +18,7 @@ from tests.source_interface.source_browser import (
     SourceBrowser,
     given_back,
     language_of,
+    mailbox_link,
     structure,
     words_of,
 )
@@ -35,6 +36,10 @@ def walk(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
         yield browser.log_in(typed)
     given = browser.new_codename()
     yield given
+    asked = browser.get(mailbox_link(given))
+    yield asked
+    for typed in ("zoology zookeper", "abacus " * 7):
+        yield browser.submit(asked, asked.form(action="/codename/typed"), {"codename": typed})
     mailbox = browser.go_on(given)
     yield mailbox
     yield browser.send(mailbox)
