@@ -50,6 +50,12 @@ def show_codename() -> str:
     return landing() if slot is None or slot.codename is None else _shown(slot)
 
 
+@pages.get("/codename/typed")
+def asked_for() -> str:
+    """What stands at the address of the form when no form was sent."""
+    return as_far_as_it_came(visit().session().slot(request.args.get("slot")))
+
+
 @pages.post("/codename/typed")
 def type_back() -> str:
     """What was typed against what was given: the page to write on, or the form again with what is wrong."""
@@ -58,10 +64,8 @@ def type_back() -> str:
     if not visit().owns(form.get("token", "")):
         return stale_form()
     slot = visit().session().slot(form.get("slot"))
-    if slot is None:
-        return no_session()
-    if slot.ready:
-        return mailbox_page(slot)
+    if slot is None or slot.ready:
+        return as_far_as_it_came(slot)
     typed, switching = form.get("codename", ""), "language" in form
     if switching and form.get("told") != "wrong":
         return typing_page(slot, typed)
@@ -79,7 +83,14 @@ def type_back() -> str:
         if kept is not None:
             kept = replace(kept, typed_back=True)
             session.put(kept)
-    return no_session() if kept is None else mailbox_page(kept)
+    return as_far_as_it_came(kept)
+
+
+def as_far_as_it_came(slot: Slot | None) -> str:
+    """The page to write on, or before it the form that asks for the codename."""
+    if slot is None:
+        return no_session()
+    return mailbox_page(slot) if slot.ready else typing_page(slot)
 
 
 def typing_page(slot: Slot, typed: str = "", **wrong: object) -> str:

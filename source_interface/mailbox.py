@@ -7,7 +7,7 @@ from flask import Blueprint, render_template, request
 
 from source_interface import wording
 from source_interface.answers import no_session, stale_form
-from source_interface.codename_pages import typing_page
+from source_interface.codename_pages import as_far_as_it_came
 from source_interface.language import choose
 from source_interface.mailbox_page import TYPED_BYTES, mailbox_page, returnable
 from source_interface.receive import UPLOADS, FieldPart, Part, receive
@@ -24,10 +24,7 @@ pages = Blueprint("mailbox", __name__)
 @pages.get("/mailbox")
 def mailbox() -> str:
     """The mailbox; of a codename that was not typed back yet, the form that asks for it."""
-    slot = visit().session().slot(request.args.get("slot"))
-    if slot is None:
-        return no_session()
-    return mailbox_page(slot) if slot.ready else typing_page(slot)
+    return as_far_as_it_came(visit().session().slot(request.args.get("slot")))
 
 
 @pages.post(UPLOADS)

@@ -172,7 +172,7 @@ def test_a_form_in_no_proper_shape_is_answered_calmly(
     assert page.status in (200, 400, 413)
 
 
-@pytest.mark.parametrize("path", ["/login", "/codename", "/leave", "/erase"])
+@pytest.mark.parametrize("path", ["/login", "/codename", "/codename/typed", "/leave", "/erase"])
 def test_a_small_form_is_read_within_a_bound_even_when_it_tells_no_length(intake: Intake, path: str) -> None:
     """Sent in chunks; the application must stop reading by itself. What is read is counted."""
 

@@ -393,7 +393,7 @@ def test_an_upload_in_progress_counts_as_use(open_intake: Callable[..., Intake])
     intake.app.extensions[EXTENSION] = replace(intake.app.extensions[EXTENSION], derivation=gate)
     browser = intake.browser()
     given = browser.new_codename()
-    mailbox = browser.get("/mailbox")
+    mailbox = browser.go_on(given)
 
     def pieces() -> Iterator[bytes]:
         for piece in range(12):

@@ -391,6 +391,7 @@ def test_two_processes_serve_one_visit(server: Server, browser: SourceBrowser) -
     workers = family(server.pid)[1:]
     assert len(workers) == 2
     given = browser.new_codename()
+    browser.go_on(given)
     for number in range(12):
         page = browser.send(browser.get("/mailbox"), f"message {number}")
         assert page.form(having="files")

@@ -153,7 +153,7 @@ def test_nothing_is_sent_under_a_codename_that_was_not_typed_back(intake: Intake
     refused = browser.send(mailbox, "What I wrote.", [("a", b"data")], slot=slot)
     assert given_back(refused) == ["What I wrote."]
     assert not is_open(browser.send(mailbox, "What I wrote.", slot=slot, language="nl"))
-    for path in ("/mailbox", "/answer", "/erase"):
+    for path in ("/mailbox", "/codename/typed", "/answer", "/erase"):
         assert not is_open(browser.get(f"{path}?slot={slot}"))
     assert (intake.objects(), intake.blobs(), intake.derived) == (0, 0, [])
 
