@@ -14,6 +14,7 @@ from crypto.kdf import LUWTE_KDF_1, Profile
 from source_interface import (
     advice_pages,
     answers,
+    codename_pages,
     headers,
     landing,
     leaving,
@@ -65,7 +66,7 @@ def create_app(
     )
     style = _fill_templates(app)
     Babel(app, locale_selector=lambda: current().locale).domain_instance = page_texts()
-    parts = (landing, advice_pages, login, mailbox, responding, leaving, switching)
+    parts = (landing, codename_pages, advice_pages, login, mailbox, responding, leaving, switching)
     for blueprint in (part.pages for part in parts):
         app.register_blueprint(blueprint)
     register(app)

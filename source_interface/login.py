@@ -40,7 +40,7 @@ def login() -> str:
         budget().spend(Expense.LOGINS)
         return _log_in(codename.parse(typed), typed)
     except CodenameError as error:
-        return _misspelt(typed, error)
+        return render_template("login.html", typed=typed[:_MOST_TYPED], **misspelt(error))
     except BusyError:
         return busy()
 
@@ -54,16 +54,15 @@ def _in_language(untrusted_language: str, typed: str, told: str) -> str:
     return render_template("login.html", typed=typed[:_MOST_TYPED], not_known=told == "unknown")
 
 
-def _misspelt(typed: str, error: CodenameError) -> str:
+def misspelt(error: CodenameError) -> dict[str, object]:
+    """What `_misspelt.html` says of it."""
     match error:
         case UnknownWordError():
-            return render_template(
-                "login.html", typed=typed, unknown=error.words, count=error.typed, expected=error.expected
-            )
+            return {"unknown": error.words, "count": error.typed, "expected": error.expected}
         case WrongCountError():
-            return render_template("login.html", typed=typed, count=error.found, expected=error.expected)
+            return {"count": error.found, "expected": error.expected}
         case _:
-            return render_template("login.html", typed=typed[:_MOST_TYPED], too_long=True)
+            return {"too_long": True}
 
 
 def _log_in(meant: Codename, typed: str) -> str:

@@ -1,11 +1,13 @@
 """Sending, reading and erasing."""
 
+from dataclasses import replace
 from typing import Final
 
 from flask import Blueprint, render_template, request
 
 from source_interface import wording
 from source_interface.answers import no_session, stale_form
+from source_interface.codename_pages import as_far_as_it_came
 from source_interface.language import choose
 from source_interface.mailbox_page import TYPED_BYTES, mailbox_page, returnable
 from source_interface.receive import UPLOADS, FieldPart, Part, receive
@@ -21,8 +23,8 @@ pages = Blueprint("mailbox", __name__)
 
 @pages.get("/mailbox")
 def mailbox() -> str:
-    slot = visit().session().slot(request.args.get("slot"))
-    return mailbox_page(slot) if slot is not None else no_session()
+    """The mailbox; of a codename that was not typed back yet, the form that asks for it."""
+    return as_far_as_it_came(visit().session().slot(request.args.get("slot")))
 
 
 @pages.post(UPLOADS)
@@ -82,11 +84,14 @@ def _fields_only(most_bytes: int) -> list[Part]:
 def _remember(outcome: Outcome, slot: Slot) -> None:
     """Keep the receipt for a repeated form, and what this page tells; as a note for the next one when nobody may see this one.
 
-    A form of which nothing was kept may be sent again: from the browser's history, with a file less, in a minute.
+    A form of which nothing was kept may be sent again: from the browser's history, with a file less, in a minute. Once
+    something was kept, the codename can no longer be shown.
     """
     told = wording.told(outcome)
     form_id = outcome.form_id
     with visit().sessions.changing(visit().cookie) as session:
+        if outcome.kept and (used := session.slot(slot.slot_id)) is not None:
+            session.put(replace(used, codename=None))
         if form_id and Problem.REPEATED not in outcome.problems:
             if outcome.kept:
                 session.remember(form_id, told)

@@ -5,7 +5,7 @@ and whatever arrived whole is kept, whether the rest was refused or the connecti
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Final
+from typing import Final, TypeGuard
 
 from crypto.xwing import Identity
 from source_interface.budgets import Budget, BusyError, Expense
@@ -183,7 +183,8 @@ class Receiver:
             return
         if self._outcome.untrusted_language:
             self._outcome.tell_again = "told" in self._fields
-            self._outcome.slot = self._visit.session().slot(self._fields.get("slot"))
+            slot = self._visit.session().slot(self._fields.get("slot"))
+            self._outcome.slot = slot if _ready(slot) else None
             return
         try:
             slot = self._claim()
@@ -206,12 +207,12 @@ class Receiver:
         """The slot that this form is for; None when there is none or the form came before."""
         form_id = self._outcome.form_id = self._fields.get("form", "")[:32]
         # Before `changing`, which makes a session: anybody can make up a cookie with its token.
-        if self._visit.session().slot(self._fields.get("slot")) is None:
+        if not _ready(self._visit.session().slot(self._fields.get("slot"))):
             self._outcome.add(Problem.NO_SESSION)
             return None
         with self._visit.sessions.changing(self._visit.cookie) as session:
             slot = session.slot(self._fields.get("slot"))
-            if slot is None:
+            if not _ready(slot):
                 self._outcome.add(Problem.NO_SESSION)
                 return None
             self._outcome.slot = slot
@@ -233,7 +234,7 @@ class Receiver:
         if slot.codename is None or slot.seed:
             return slot
         keys = self._derivation.derive(slot.codename, self._budget)
-        derived = Slot(slot.slot_id, slot.new_ref, slot.codename, keys.lookup, keys.identity.seed)
+        derived = replace(slot, lookup=keys.lookup, seed=keys.identity.seed)
         with self._visit.sessions.changing(self._visit.cookie) as session:
             session.put(derived)
         return derived
@@ -322,3 +323,8 @@ class Receiver:
                 self._outcome.add(_NOT_KEPT[type(receipt.error)])
         if not self._outcome.kept and not self._outcome.problems:
             self._outcome.add(Problem.EMPTY)
+
+
+def _ready(slot: Slot | None) -> TypeGuard[Slot]:
+    """Whether this is a slot under which something may be sent: no page has a form for others."""
+    return slot is not None and slot.ready

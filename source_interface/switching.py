@@ -1,7 +1,7 @@
 """Changing the language of the page that stands there. Which one it becomes is in no address, and so in no history.
 
-Pages with a form of their own carry the buttons in it (login.py, submission.py), so that what was typed comes along. All others
-have a form that leads to `/language` and then to where the page itself is found.
+Pages with a form of their own carry the buttons in it (login.py, codename_pages.py, submission.py), so that what was typed
+comes along. All others have a form that leads to `/language` and then to where the page itself is found.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from typing import Final
 from flask import Blueprint, render_template, request
 from werkzeug.exceptions import NotFound
 
-from source_interface import advice_pages, landing, mailbox, responding
+from source_interface import advice_pages, codename_pages, landing, mailbox, responding
 from source_interface.answers import NOTICES
 from source_interface.filling import fitting
 from source_interface.language import choose
@@ -19,7 +19,7 @@ from source_interface.small_form import read_small_form
 
 _PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "": landing.landing,
-    "codename": landing.show_codename,
+    "codename": codename_pages.show_codename,
     "mailbox": mailbox.mailbox,
     "advice": advice_pages.topics,
 }

@@ -12,6 +12,7 @@ from deploy.trial.browser import Browser, Page, Upload
 from deploy.trial.errors import StepError
 from deploy.trial.folder import TrialFolder
 from deploy.trial.line import RunningLine
+from deploy.trial.new_source import ask_for_codename, codename_on, type_back
 from store.bundle_names import bundles_in
 
 _MIB: Final = 1 << 20
@@ -68,7 +69,7 @@ class _Walk:
         self._files = [_File(f"{name}-{mark}.bin", size, os.urandom(16)) for name, size in sizes]
 
     def walk(self) -> int:
-        self._step("a source gets a codename", self._get_codename)
+        self._step("a source gets a codename and types it back", self._get_codename)
         self._step("sends a message in several scripts, answers, and files of 0 B, 1 MiB and 64 MiB", self._send)
         self._step("the codename opens the mailbox, which shows nothing of what was sent", self._see_nothing)
         self._step("the courier collects a bundle", self._collect)
@@ -91,11 +92,11 @@ class _Walk:
         self._say(f"{self._steps:2}. {words}")
 
     def _get_codename(self) -> None:
-        first = self._source.get("/")
-        page = self._source.submit(first, first.form(action="/codename"))
-        self._codename = " ".join(re.findall(r"<li>([a-z-]+)</li>", page.body.decode()))
-        _expect(len(self._codename.split()) == 7, "the page shows no codename of seven words")
-        self._mailbox = self._source.get(next(link for link in page.links if link.startswith("/mailbox")))
+        page = ask_for_codename(self._source)
+        words = codename_on(page)
+        _expect(len(words) == 7, "the page shows no codename of seven words")
+        self._codename = " ".join(words)
+        self._mailbox = type_back(self._source, page)
 
     def _send(self) -> None:
         form = self._mailbox.form(having="files")

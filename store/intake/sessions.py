@@ -56,7 +56,8 @@ def _unlogged(_target: object, connection: Connection, **_: object) -> None:
 class Slot:
     """One codename in a browser: a fresh one (`codename`), or one whose keys were derived (`lookup`, `seed`).
 
-    `new_ref` becomes the mailbox_ref at the first submission. `slot_id` (8 letters) tells tabs apart and is no secret.
+    `typed_back` says of a fresh one that its source has shown to have kept it. `new_ref` becomes the mailbox_ref at the first
+    submission. `slot_id` (8 letters) tells tabs apart and is no secret.
     """
 
     slot_id: str
@@ -64,6 +65,12 @@ class Slot:
     codename: Codename | None = None
     lookup: bytes = b""
     seed: bytes = b""
+    typed_back: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether something may be sent under it."""
+        return self.codename is None or self.typed_back
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,9 +112,12 @@ class BrowserSession:
         return next((slot for slot in self.slots if slot.slot_id == slot_id), None)
 
     def put(self, slot: Slot) -> None:
-        """Add or replace a slot and make it the latest. The oldest one goes when there are too many."""
+        """Add or replace a slot and make it the latest. When there are too many, the oldest goes of those that nothing was
+        begun with: who asks for one codename after the other loses no mailbox that another tab shows."""
         others = [other for other in self.slots if other.slot_id != slot.slot_id]
-        self.slots = [*others[1 - MOST_SLOTS :], slot]
+        if len(others) >= MOST_SLOTS:
+            others.remove(next((other for other in others if not other.ready), others[0]))
+        self.slots = [*others, slot]
         left = {kept.slot_id for kept in self.slots}
         self.notes = {slot_id: note for slot_id, note in self.notes.items() if slot_id in left}
         self.shown = {slot_id: told for slot_id, told in self.shown.items() if slot_id in left}
@@ -259,10 +269,11 @@ def _key(secret: bytes) -> bytes:
 
 def _encode(session: BrowserSession, used: int) -> bytes:
     slots: list[Any] = [
-        [s.slot_id, s.new_ref, s.codename.canonical if s.codename else b"", s.lookup, s.seed] for s in session.slots
+        [s.slot_id, s.new_ref, s.codename.canonical if s.codename else b"", s.lookup, s.seed, int(s.typed_back)]
+        for s in session.slots
     ]
     return cbor.encode({
-        "v": 1,
+        "v": 2,
         "used": used,
         "slots": slots,
         "receipts": [[k, *_told(v)] for k, v in session.receipts.items()],
@@ -273,11 +284,13 @@ def _encode(session: BrowserSession, used: int) -> bytes:
 
 def _decode(plain: bytes) -> tuple[int, BrowserSession]:
     fields = cbor.Fields(cbor.decode(plain))
-    fields.version(1)
+    fields.version(2)
     used = fields.uint("used")
     slots = [
-        Slot(slot_id, new_ref, Codename.from_canonical(canonical) if canonical else None, lookup, seed)
-        for slot_id, new_ref, canonical, lookup, seed in fields.array("slots", most=MOST_SLOTS)
+        Slot(
+            slot_id, new_ref, Codename.from_canonical(canonical) if canonical else None, lookup, seed, bool(typed_back)
+        )
+        for slot_id, new_ref, canonical, lookup, seed, typed_back in fields.array("slots", most=MOST_SLOTS)
     ]
     receipts = {k: _of_told(told) for k, *told in fields.array("receipts", most=_MOST_RECEIPTS)}
     notes = {k: _of_told(told) for k, *told in fields.array("notes", most=MOST_SLOTS)}

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 from deploy.trial.browser import Browser
+from deploy.trial.new_source import ask_for_codename, codename_on, type_back
 from tests.bench.servers import Server, luwte, writing_form
 from tests.bench.table import Figure
 
@@ -50,10 +51,8 @@ def _first(server: Server) -> float:
 def _logins(server: Server) -> tuple[float, float]:
     """Milliseconds of a login that the host knows, and of one that it does not, taken in turns."""
     browser = Browser(server.url)
-    first = browser.get("/")
-    issued = browser.submit(first, first.form(action="/codename"))
-    words = issued.text.split("Your codename ", 1)[1].split()[:7]
-    page = browser.get(next(link for link in issued.links if link.startswith("/mailbox")))
+    issued = ask_for_codename(browser)
+    words, page = codename_on(issued), type_back(browser, issued)
     browser.submit(page, page.form(having="files"), {"message": "x"})
     right, wrong = [], []
     for _ in range(15):

@@ -14,6 +14,7 @@ from pathlib import Path
 from deploy.trial import line
 from deploy.trial.browser import Browser, Form, Page
 from deploy.trial.folder import TrialFolder
+from deploy.trial.new_source import ask_for_codename, type_back
 from deploy.trial.processes import free_ports
 from deploy.trial.transport import Loopback
 from tests.bench.table import MIB
@@ -83,9 +84,7 @@ def onionshare() -> Iterator[Server]:
 
 def writing_form(browser: Browser) -> tuple[Page, Form]:
     """A new source's page for writing, and its form."""
-    first = browser.get("/")
-    issued = browser.submit(first, first.form(action="/codename"))
-    page = browser.get(next(link for link in issued.links if link.startswith("/mailbox")))
+    page = type_back(browser, ask_for_codename(browser))
     return page, page.form(having="files")
 
 

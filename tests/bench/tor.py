@@ -28,7 +28,6 @@ from store.clock import SystemClock
 from tests.bench.servers import bench_folder, discarding_behind_tor, flooding
 from tests.bench.table import MIB, Figure, seconds
 from tests.bench.uploads import noise
-from tests.source_interface.source_browser import mailbox_link
 from tests.support.road import Road
 from tests.support.served_host import ServedHost
 from tests.support.through_tor import GONE, OnionBrowser, OnionVisitor
@@ -94,7 +93,7 @@ def _post(visitor: TorClient, onion: str, name: str) -> float:
 def _sender(visitor: TorClient, onion: str, name: str) -> Callable[[], float]:
     """Sends as a source who has written before, so that no key derivation is in the way; gives the seconds."""
     browser = OnionBrowser(visitor.socks_port, onion, name)
-    page = browser.send(browser.get(mailbox_link(browser.new_codename())), "first")
+    page = browser.send(browser.go_on(browser.new_codename()), "first")
 
     def send() -> None:
         sent = browser.submit(page, page.form(having="files"), {}, [("files", noise(_SIZE))])

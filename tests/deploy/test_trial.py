@@ -14,6 +14,7 @@ from deploy.trial.browser import Browser
 from deploy.trial.errors import RefusedError
 from deploy.trial.folder import TrialFolder
 from deploy.trial.line import check_free
+from deploy.trial.new_source import ask_for_codename, type_back
 from deploy.trial.processes import free_ports
 from store.files import exclusively
 from store.intake.place import memory_path
@@ -271,9 +272,7 @@ def test_carry_goes_both_ways_while_the_line_runs(state):
     facts = facts_of(process, state)
     try:
         source = Browser(facts["source_url"])
-        first = source.get("/")
-        issued = source.submit(first, first.form(action="/codename"))
-        mailbox = source.get(next(link for link in issued.links if link.startswith("/mailbox")))
+        mailbox = type_back(source, ask_for_codename(source))
         sent = source.submit(mailbox, mailbox.form(having="files"), {"message": "carried"})
         assert "Your message arrived" in sent.text
 

@@ -16,6 +16,7 @@ from deploy.onion.keys import is_address
 from deploy.trial import told
 from deploy.trial.browser import Browser
 from deploy.trial.folder import TrialFolder
+from deploy.trial.new_source import ask_for_codename, type_back
 from deploy.trial.processes import free_ports
 from tests.deploy.test_set_up import program
 from tests.deploy.test_trial import TRY, end, facts_of, listening_addresses
@@ -135,9 +136,7 @@ def wait_for(command, look):
 @needs_tor
 def test_carry_goes_both_ways_through_the_couriers_onion(facts, state):
     source = source_of(facts)
-    first = source.get("/")
-    issued = source.submit(first, first.form(action="/codename"))
-    mailbox = source.get(next(link for link in issued.links if link.startswith("/mailbox")))
+    mailbox = type_back(source, ask_for_codename(source))
     sent = source.submit(mailbox, mailbox.form(having="files"), {"message": "carried"})
     said = run(state, "--carry")
 

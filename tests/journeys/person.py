@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 
 from source_interface.page import PAGE_BYTES
-from tests.support.browser import WIDTHS, Browser
+from tests.support.browser import WIDTHS, Browser, codename_shown
 
 
 class Person:
@@ -27,9 +27,11 @@ class Person:
     def get_codename(self) -> None:
         self.open("/", "first page")
         self.press('form[action="/codename"] button', "codename")
-        self.words = [text.split()[-1] for text in self.browser.texts("ol.codename li")]
-        assert len(self.words) == 7
-        self.press('a[href^="/mailbox"]', "new mailbox")
+        self.words = codename_shown(self.browser)
+        self.press('a[href^="/mailbox"]', "type it back")
+        assert not self.browser.texts("ol.codename li")
+        self.browser.fill("[name=codename]", " ".join(self.words))
+        self.press('form[action="/codename/typed"] button', "new mailbox")
 
     def send(self, message: str, files: Sequence[Path] = ()) -> None:
         self.browser.fill("textarea[name=message]", message)

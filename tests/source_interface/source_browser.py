@@ -10,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 from deploy.trial.browser import Browser, Form, Page, Upload, multipart
+from deploy.trial.new_source import ask_for_codename, codename_on, type_back
 from source_interface.languages import LONGEST_TAG, TAGS
 from source_interface.page import PAGE_BYTES
 
@@ -108,11 +109,15 @@ class SourceBrowser(Browser):
 
     def new_codename(self) -> Page:
         """Ask for a codename: the page that shows it."""
-        first = self.get("/")
-        return self.submit(first, first.form(action="/codename"))
+        return ask_for_codename(self)
+
+    def go_on(self, issued: Page) -> Page:
+        """Type the codename back that a page shows, and open its mailbox by its own address."""
+        type_back(self, issued)
+        return self.get(mailbox_link(issued))
 
     def open_new_mailbox(self) -> Page:
-        return self.get(mailbox_link(self.new_codename()))
+        return self.go_on(self.new_codename())
 
     def send(self, page: Page, message: str = "", files: Sequence[tuple[str, bytes]] = (), **fields: str) -> Page:
         """Fill in and send the form of a mailbox page."""
@@ -146,8 +151,8 @@ class SourceBrowser(Browser):
 
 def words_of(page: Page) -> list[str]:
     """The codename that a page shows."""
-    words = re.findall(r"<li>([a-z-]+)</li>", page.body.decode())
-    assert len(words) == 7, page.text
+    words = codename_on(page)
+    assert words, page.text
     return words
 
 

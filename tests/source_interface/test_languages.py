@@ -36,7 +36,11 @@ def walk(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
         yield browser.log_in(typed)
     given = browser.new_codename()
     yield given
-    mailbox = browser.get(mailbox_link(given))
+    asked = browser.get(mailbox_link(given))
+    yield asked
+    for typed in ("zoology zookeper", "abacus " * 7):
+        yield browser.submit(asked, asked.form(action="/codename/typed"), {"codename": typed})
+    mailbox = browser.go_on(given)
     yield mailbox
     yield browser.send(mailbox)
     yield browser.send(mailbox, "x" * 2_000)
@@ -149,7 +153,7 @@ def test_changing_the_language_sends_nothing(intake: Intake, browser: SourceBrow
 
 def test_a_codename_comes_along_and_nobody_is_logged_in_by_it(intake: Intake, browser: SourceBrowser) -> None:
     given = browser.new_codename()
-    browser.send(browser.get(mailbox_link(given)), "hello")
+    browser.send(browser.go_on(given), "hello")
     derived = len(intake.derived)
     browser = intake.browser()
     login = browser.get("/login")

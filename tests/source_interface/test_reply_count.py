@@ -6,7 +6,7 @@ import pytest
 
 from store.intake.replies import Replies
 from tests.source_interface.conftest import Intake
-from tests.source_interface.source_browser import mailbox_link, words_of
+from tests.source_interface.source_browser import words_of
 
 SHOWN = 17  # on the first page, of short ones
 
@@ -18,7 +18,7 @@ def test_a_login_opens_no_more_answers_than_its_page_shows(
     intake = open_intake()
     browser = intake.browser()
     given = browser.new_codename()
-    browser.send(browser.get(mailbox_link(given)), "hello")
+    browser.send(browser.go_on(given), "hello")
     if count:
         intake.reply(*(f"answer {number}" for number in range(count)))
     opened: list[bytes] = []

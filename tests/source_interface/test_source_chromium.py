@@ -42,6 +42,23 @@ class Person:
         click_to_next_page(self.driver, selector, MAIN)
         self._look()
 
+    def get_codename(self) -> list[str]:
+        """From the first page to the one that asks for it: what was shown meanwhile."""
+        self.click('form[action="/codename"] button')
+        shown = [item.text for item in self.driver.find_elements(By.CSS_SELECTOR, "ol.codename li")]
+        left = [item.rect["x"] for item in self.driver.find_elements(By.CSS_SELECTOR, "ol.codename li")]
+        assert left[0] < left[1], "a codename runs from left to right on every page"
+        assert len(shown) == 7
+        self.click('a[href^="/mailbox"]')
+        assert not self.driver.find_elements(By.CSS_SELECTOR, "ol.codename li")
+        return shown
+
+    def type_back(self, typed: str) -> None:
+        field = self.find("[name=codename]")
+        field.clear()
+        field.send_keys(typed)
+        self.click('form[action="/codename/typed"] button')
+
     @property
     def text(self) -> str:
         return self.find("main").text
@@ -124,10 +141,12 @@ def test_the_whole_way_by_clicking(person: Person, tmp_path: Path) -> None:
     large.write_bytes(bytes(300_000))
 
     person.open("/")
-    person.click('form[action="/codename"] button')
-    words = [item.text for item in person.driver.find_elements(By.CSS_SELECTOR, "ol.codename li")]
-    assert len(words) == 7
-    person.click('a[href^="/mailbox"]')
+    words = person.get_codename()
+    person.type_back(" ".join(reversed(words)))
+    assert "not the codename" in person.text
+    person.type_back(WORD[:60])
+    assert "is not one of our words" in person.text
+    person.type_back("  " + "-".join(words).upper())
     person.find("textarea[name=message]").send_keys(f"What happened.\n\n{WORD}")
     person.find("input[type=file]").send_keys(f"{photo}\n{large}")
     person.find("summary").click()
@@ -217,8 +236,7 @@ def test_every_other_page_fits_the_screen_too(person: Person) -> None:
     person.open("/nothing/" + WORD)
     person.open("/mailbox")
     person.open("/")
-    person.click('form[action="/codename"] button')
-    person.click('a[href^="/mailbox"]')
+    person.type_back(" ".join(person.get_codename()))
     person.find("textarea[name=message]").send_keys(WORD)
     person.driver.delete_all_cookies()
     person.click('form[action="/mailbox"] button')
@@ -255,11 +273,14 @@ def test_a_journey_in_arabic_with_the_language_changed_in_the_middle_of_writing(
     person.open("/")
     person.click('#languages button[value="ar"]')
     assert person.find("html").get_dom_attribute("dir") == "rtl"
-    person.click('form[action="/codename"] button')
-    words = [item.text for item in person.driver.find_elements(By.CSS_SELECTOR, "ol.codename li")]
-    left = [item.rect["x"] for item in person.driver.find_elements(By.CSS_SELECTOR, "ol.codename li")]
-    assert left[0] < left[1], "a codename runs from left to right on every page"
-    person.click('a[href^="/mailbox"]')
+    words = person.get_codename()
+    assert all(re.fullmatch("[0-9]{4}", group) for group in words)
+    typed = "".join(words).translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
+    person.find("[name=codename]").send_keys(typed[:9])
+    person.click('#languages button[value="nl"]')
+    person.click('#languages button[value="ar"]')
+    assert person.find("[name=codename]").get_property("value") == typed[:9]
+    person.type_back(typed)
     person.find("textarea[name=message]").send_keys(written)
     person.find("input[type=file]").send_keys(str(photo))
     person.click('#languages button[value="nl"]')
@@ -295,11 +316,12 @@ def history(driver: webdriver.Chrome) -> list[dict[str, str]]:
 
 def test_nothing_of_a_visit_stays_in_the_browser_after_leaving(person: Person) -> None:
     person.open("/")
-    person.click('form[action="/codename"] button')
+    person.type_back(" ".join(person.get_codename()))
     first = person.driver.get_cookies()
     assert [(cookie["name"], cookie["httpOnly"], cookie["sameSite"]) for cookie in first] == [("luwte", True, "Strict")]
     assert "expiry" not in first[0]
     person.click('form[action="/leave"] button')
     assert person.driver.get_cookies()[0]["value"] != first[0]["value"]
-    person.driver.back()
-    assert not person.driver.find_elements(By.CSS_SELECTOR, "ol.codename li"), "Back shows no codename"
+    for _ in range(3):
+        person.driver.back()
+        assert not person.driver.find_elements(By.CSS_SELECTOR, "ol.codename li"), "Back shows no codename"

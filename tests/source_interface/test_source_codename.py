@@ -10,13 +10,13 @@ from crypto.kdf import TEST_KDF
 from source_interface.derivation import Derivation
 from source_interface.services import EXTENSION
 from tests.source_interface.conftest import Intake
-from tests.source_interface.source_browser import SourceBrowser, mailbox_link, words_of
+from tests.source_interface.source_browser import SourceBrowser, codename_on, mailbox_link, words_of
 
 
 def test_each_tab_gets_its_own_codename_and_its_own_mailbox(intake: Intake, browser: SourceBrowser) -> None:
     one, two = browser.new_codename(), browser.new_codename()
     assert words_of(one) != words_of(two)
-    first, second = browser.get(mailbox_link(one)), browser.get(mailbox_link(two))
+    first, second = browser.go_on(one), browser.go_on(two)
     browser.send(first, "from the first tab")
     browser.send(second, "from the second tab")
     refs = {intake.mailbox_of(words_of(one)), intake.mailbox_of(words_of(two))}
@@ -28,9 +28,13 @@ def test_each_tab_gets_its_own_codename_and_its_own_mailbox(intake: Intake, brow
 def test_a_codename_can_be_read_again_in_its_tab_until_it_is_used(browser: SourceBrowser) -> None:
     one, two = browser.new_codename(), browser.new_codename()
     for page in (one, two):
-        mailbox = browser.get(mailbox_link(page))
-        again = browser.get(next(link for link in mailbox.links if link.startswith("/codename")))
-        assert words_of(again) == words_of(page)
+        mailbox = browser.go_on(page)
+        again = next(link for link in mailbox.links if link.startswith("/codename"))
+        assert words_of(browser.get(again)) == words_of(page)
+        browser.send(mailbox)
+        assert words_of(browser.get(again)) == words_of(page), "nothing was sent"
+        browser.send(mailbox, "hello")
+        assert not codename_on(browser.get(again))
 
 
 def test_asking_for_another_codename_gives_another(browser: SourceBrowser) -> None:
@@ -60,7 +64,7 @@ def test_nothing_is_kept_or_derived_for_who_only_looks(intake: Intake, browser: 
 def words(browser: SourceBrowser) -> list[str]:
     """A codename with which something was sent."""
     page = browser.new_codename()
-    browser.send(browser.get(mailbox_link(page)), "hello")
+    browser.send(browser.go_on(page), "hello")
     return words_of(page)
 
 
@@ -194,8 +198,8 @@ def test_too_many_at_once_get_a_friendly_page_and_nothing_is_lost(open_intake) -
     """The gate is full: one is at work, as many wait as may."""
     intake = open_intake(concurrent_logins=1, waiting_logins=1)
     person = intake.browser()
-    words = words_of(person.new_codename())
-    mailbox = person.get("/mailbox")
+    issued = person.new_codename()
+    words, mailbox = words_of(issued), person.go_on(issued)
     queue = intake.app.extensions["luwte"].derivation._queue
     for _ in range(2):
         assert queue.acquire(blocking=False)

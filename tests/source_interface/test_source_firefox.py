@@ -8,7 +8,7 @@ import pytest
 
 from source_interface.questions import shipped
 from tests.source_interface.conftest import Intake
-from tests.support.browser import WIDTHS, NotInstalledError
+from tests.support.browser import WIDTHS, NotInstalledError, type_back
 from tests.support.firefox import Firefox, Level
 
 WARNING = "#q-danger-yes"
@@ -41,7 +41,20 @@ def look(firefox: Firefox, pictures: Path, name: str) -> None:
 def test_answering_by_hand(firefox: Firefox, intake: Intake, pictures: Path) -> None:
     firefox.open(intake.url)
     firefox.press('form[action="/codename"] button')
+    look(firefox, pictures, "codename")
+    firefox.click("select[name=list] option[value=zh-hans-1]")
+    firefox.press('form[action="/codename"] button')
+    shown = firefox.texts("ol.codename li")
+    assert [len(group.split()[-1]) for group in shown] == [3, 3, 3]
+    look(firefox, pictures, "codename-chinese")
     firefox.press('a[href^="/mailbox"]')
+    firefox.fill("[name=codename]", "zookeper")
+    firefox.press('form[action="/codename/typed"] button')
+    look(firefox, pictures, "mistyped")
+    assert firefox.texts("textarea[name=codename]") == ["zookeper"]
+    firefox.press('a[href^="/codename"]')
+    assert firefox.texts("ol.codename li") == shown
+    type_back(firefox)
     assert "Is anyone in danger now?" not in firefox.text, "folded"
     look(firefox, pictures, "folded")
     firefox.click("summary")
@@ -91,7 +104,7 @@ def test_answering_by_hand(firefox: Firefox, intake: Intake, pictures: Path) -> 
 def test_what_ships_fits_a_telephone_unfolded_in_its_fullest_form(firefox: Firefox, intake: Intake) -> None:
     firefox.open(intake.url)
     firefox.press('form[action="/codename"] button')
-    firefox.press('a[href^="/mailbox"]')
+    type_back(firefox)
     firefox.click("summary")
     for question in shipped().questions:
         if question.most:

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.trial.browser import Form, Page
 from tests.source_interface.conftest import Intake
-from tests.source_interface.source_browser import HOSTILE, SourceBrowser, given_back, mailbox_link, words_of
+from tests.source_interface.source_browser import HOSTILE, SourceBrowser, given_back, words_of
 
 BENT_TOKENS = ["", "0" * 32, "x", "\u00fc", "\ud7ff" * 32, "a" * 10_000, HOSTILE]
 URLENCODED = "application/x-www-form-urlencoded"
@@ -29,7 +29,7 @@ class Visit:
         self.intake, self.browser = intake, intake.browser()
         given = self.browser.new_codename()
         self.words = words_of(given)
-        self.browser.send(self.browser.get(mailbox_link(given)), "hello")
+        self.browser.send(self.browser.go_on(given), "hello")
         intake.reply("an answer")
         self.mailbox = self.browser.get("/mailbox")
         self.kept = intake.blobs()
@@ -172,7 +172,7 @@ def test_a_form_in_no_proper_shape_is_answered_calmly(
     assert page.status in (200, 400, 413)
 
 
-@pytest.mark.parametrize("path", ["/login", "/codename", "/leave", "/erase"])
+@pytest.mark.parametrize("path", ["/login", "/codename", "/codename/typed", "/leave", "/erase"])
 def test_a_small_form_is_read_within_a_bound_even_when_it_tells_no_length(intake: Intake, path: str) -> None:
     """Sent in chunks; the application must stop reading by itself. What is read is counted."""
 

@@ -16,7 +16,6 @@ from tests.source_interface.source_browser import (
     HOSTILE,
     SourceBrowser,
     given_back,
-    mailbox_link,
     structure,
     words_of,
 )
@@ -30,7 +29,7 @@ class Source:
         browser = intake.browser()
         given = browser.new_codename()
         self.words = words_of(given)
-        browser.leave(browser.send(browser.get(mailbox_link(given)), "what I sent"))
+        browser.leave(browser.send(browser.go_on(given), "what I sent"))
         self.browser = intake.browser()
 
     @property
@@ -276,7 +275,7 @@ def test_an_upload_that_was_on_its_way_does_not_bring_an_erased_mailbox_back(
     intake = open_intake(file_bytes=4 * MIB)
     browser = intake.browser()
     given = browser.new_codename()
-    mailbox = browser.get(mailbox_link(given))
+    mailbox = browser.go_on(given)
     if sent_before:
         mailbox = browser.send(mailbox, "the first message")
 
@@ -301,7 +300,7 @@ def test_after_another_browser_erased_the_mailbox_the_same_visit_begins_a_new_on
     intake: Intake, browser: SourceBrowser
 ) -> None:
     given = browser.new_codename()
-    mailbox = browser.send(browser.get(mailbox_link(given)), "first")
+    mailbox = browser.send(browser.go_on(given), "first")
     intake.received()
     other = intake.browser()
     other.erase(other.log_in(" ".join(words_of(given))), "mailbox")

@@ -14,7 +14,7 @@ from store.desk.line_notices import NoticeDraft
 from store.intake.line_notices import LineNotices
 from store.intake.tables import LineNoticeRow
 from tests.source_interface.conftest import DAY, Intake
-from tests.source_interface.source_browser import HOSTILE, SourceBrowser, mailbox_link, structure, words_of
+from tests.source_interface.source_browser import HOSTILE, SourceBrowser, structure, words_of
 from tests.support.road import collect_bundles, dispatch_bundles
 
 DAY_TOLD = "4 October 2024"
@@ -125,7 +125,7 @@ def test_a_closed_line_says_until_when_and_opens_by_itself(intake: Intake, brows
 
 def test_the_day_of_the_last_collection_is_shown_once_the_desk_has_it(intake: Intake, browser: SourceBrowser) -> None:
     given = browser.new_codename()
-    browser.send(browser.get(mailbox_link(given)), "hello")
+    browser.send(browser.go_on(given), "hello")
     assert "collected on" not in browser.get("/").text
     carry(intake)
     for page in (browser.get("/"), browser.log_in(" ".join(words_of(given)))):
@@ -183,7 +183,7 @@ def test_the_longest_notice_fits_the_fullest_pages(intake: Intake, character: st
     if language != "en":
         browser.switch(browser.get("/"), language)
     given = browser.new_codename()
-    browser.send(browser.get(mailbox_link(given)), "hello")
+    browser.send(browser.go_on(given), "hello")
     intake.reply("'" * 3_400, "'" * 30_000)
     carry(intake)
     mailbox = browser.log_in(" ".join(words_of(given)))

@@ -7,7 +7,7 @@ import pytest
 
 from tests.source_interface.conftest import DAY, Intake
 from tests.source_interface.test_source_notice import carry, publish
-from tests.support.browser import WIDTHS, NotInstalledError
+from tests.support.browser import WIDTHS, NotInstalledError, type_back
 from tests.support.firefox import Firefox, Level
 
 WORD = "Donaudampfschifffahrtsgesellschaftskapit\u00e4nswitwenversicherung" * 4
@@ -60,7 +60,7 @@ def test_every_page_that_says_it_fits_both_screens(
     firefox.open(intake.url)
     look("first", said["closed"], said["hours"], "Our people last collected on 4 October 2024")
     firefox.press("form[action='/codename'] button")
-    firefox.press("main a[href^='/mailbox']")
+    type_back(firefox)
     look("new", said["closed"])
     firefox.fill("#message", "what happened")
     firefox.press("form[enctype] button")

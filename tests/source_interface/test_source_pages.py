@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-import source_interface.landing
+import source_interface.codename_pages
 import source_interface.reply_pages
 from source_interface.languages import TAGS
 from source_interface.page import PAGE_BYTES
@@ -19,8 +19,8 @@ LONG = "<" * 100_000
 
 def test_every_page_of_a_whole_visit(intake: Intake, browser: SourceBrowser) -> None:
     """The way of a person, with each page checked as it comes."""
-    words = words_of(browser.new_codename())
-    mailbox = browser.get("/mailbox")
+    issued = browser.new_codename()
+    words, mailbox = words_of(issued), browser.go_on(issued)
     sent = browser.send(mailbox, "a message", [("photo.jpg", b"x" * 1000)])
     intake.reply("an answer", "another one")
     browser = intake.browser()
@@ -66,6 +66,8 @@ def mailbox_again(browser: SourceBrowser, page):
         ("POST", "/mailbox", 200),
         ("POST", "/login", 200),
         ("POST", "/codename", 200),
+        ("GET", "/codename/typed", 200),
+        ("POST", "/codename/typed", 200),
         ("POST", "/erase", 200),
         ("POST", "/leave", 200),
     ],
@@ -188,7 +190,7 @@ def test_an_error_of_our_own_gets_a_page_and_a_log_line_without_anything_of_the_
         raise RuntimeError(f"{secret_in_a_variable} in a message")
 
     first = browser.get("/")
-    monkeypatch.setattr(source_interface.landing, "new_slot", broken)
+    monkeypatch.setattr(source_interface.codename_pages, "new_slot", broken)
     page = browser.submit(first, first.form(action="/codename"), {"marker": "a-marked-field"})
     assert page.status == 500
     assert page.form(action="/leave")

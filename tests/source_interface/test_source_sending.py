@@ -16,7 +16,7 @@ from source_interface.receive import TooMuchError, receive
 from source_interface.services import EXTENSION
 from store.intake.settings import KIB, MIB
 from tests.source_interface.conftest import TEST_KDF, Intake
-from tests.source_interface.source_browser import SourceBrowser, given_back, mailbox_link, words_of
+from tests.source_interface.source_browser import SourceBrowser, given_back, words_of
 
 
 @pytest.fixture
@@ -246,7 +246,7 @@ def test_without_an_intake_key_nothing_is_taken(open_intake: Callable[..., Intak
     browser = intake.browser()
     mailbox = browser.open_new_mailbox()
     intake.clock.day += 1_000
-    fresh = browser.get(mailbox_link(browser.new_codename()))
+    fresh = browser.go_on(browser.new_codename())
     assert not [form for form in fresh.forms if "message" in form.names], "the page says so beforehand"
     page = browser.send(mailbox, "typed with care", slot=fresh.path.partition("=")[2])
     assert problems(page) == 1
@@ -393,7 +393,7 @@ def test_an_upload_in_progress_counts_as_use(open_intake: Callable[..., Intake])
     intake.app.extensions[EXTENSION] = replace(intake.app.extensions[EXTENSION], derivation=gate)
     browser = intake.browser()
     given = browser.new_codename()
-    mailbox = browser.get("/mailbox")
+    mailbox = browser.go_on(given)
 
     def pieces() -> Iterator[bytes]:
         for piece in range(12):

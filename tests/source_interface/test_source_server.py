@@ -24,7 +24,7 @@ from store.clock import SystemClock
 from store.intake.settings import KIB, MIB
 from tests.source_interface import tracing
 from tests.source_interface.conftest import size_now
-from tests.source_interface.source_browser import SourceBrowser, given_back, mailbox_link, words_of
+from tests.source_interface.source_browser import SourceBrowser, given_back, words_of
 from tests.source_interface.tracing import Plaintext
 from tests.support.processes import family
 from tests.support.road import Road, collect_bundles, texts_at_desk
@@ -140,7 +140,7 @@ def test_no_plaintext_of_an_upload_reaches_any_file(tmp_path: Path) -> None:
         given = browser.new_codename()
         words = " ".join(words_of(given)).encode()
         secret = Plaintext(content, [message.encode(), name.encode(), words, words.replace(b" ", b"-")])
-        mailbox = browser.get(mailbox_link(given))
+        mailbox = browser.go_on(given)
         assert not secret.lying(*server.folders), "the codename"
 
         def pieces() -> Iterator[bytes]:
@@ -391,6 +391,7 @@ def test_two_processes_serve_one_visit(server: Server, browser: SourceBrowser) -
     workers = family(server.pid)[1:]
     assert len(workers) == 2
     given = browser.new_codename()
+    browser.go_on(given)
     for number in range(12):
         page = browser.send(browser.get("/mailbox"), f"message {number}")
         assert page.form(having="files")

@@ -70,3 +70,18 @@ class Browser(Protocol):
         """Every answer that has come over the network since the last call."""
 
     def end(self) -> None: ...
+
+
+def codename_shown(browser: Browser) -> list[str]:
+    """The words, or groups of digits or characters, of the codename on the page; each may stand after its number."""
+    shown = [text.split()[-1] for text in browser.texts("ol.codename li")]
+    assert shown
+    return shown
+
+
+def type_back(browser: Browser) -> None:
+    """From the page that shows a codename to the one where one writes."""
+    shown = codename_shown(browser)
+    browser.press('main a[href^="/mailbox"]')
+    browser.fill("[name=codename]", " ".join(shown))
+    browser.press('form[action="/codename/typed"] button')

@@ -14,7 +14,7 @@ from deploy.onion.description import source_onion
 from deploy.onion.places import OnionPlaces
 from source_interface.budgets import Policy
 from source_interface.page import PAGE_BYTES
-from tests.source_interface.source_browser import mailbox_link, words_of
+from tests.source_interface.source_browser import words_of
 from tests.support.onion_server import proxy_line
 from tests.support.through_tor import GONE, OnionBrowser, ask, connect, exactly
 from tests.support.waiting import wait_until
@@ -122,7 +122,7 @@ def new_visitor(host, visit):
 def goes_on(honest):
     """All that an honest source does."""
     issued = honest.new_codename()
-    sent = honest.send(honest.get(mailbox_link(issued)), "in the middle of a flood", [("note.txt", b"here")])
+    sent = honest.send(honest.go_on(issued), "in the middle of a flood", [("note.txt", b"here")])
     assert "Your message arrived. 1 file arrived whole" in sent.text
     assert "Your mailbox" in honest.log_in(" ".join(words_of(issued))).text
 
