@@ -82,7 +82,7 @@ class OnionLine:
 def serving(network: TorNetwork, folder: Path, before: Sequence[str | Path] = ()) -> Iterator[OnionLine]:
     """A host as `luwte-intake serve` brings it up: with a tor of its own, which is of the network. `before` stands before the command."""
     road = Road(folder, SystemClock())
-    (road.host_state / "intake.toml").write_text("[limits]\nfree_bytes_floor = 1\n")
+    (road.host_state / "intake.toml").write_text("[limits]\nfree_bytes_floor = 1\n[languages]\nti = true\n")
     places = OnionPlaces.of(road.host_state)
     places.prepare()
     courier_onion = kept_address(places.courier_onion)

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
+from source_interface.catalogues import catalogues
 from source_interface.page import PAGE_BYTES
 from tests.support.browser import WIDTHS, Browser, codename_shown
 
 
 class Person:
-    """`screenshots` is where pictures of every page go, at a telephone's width and a desk's; none without it."""
+    """Reads the pages in one language. `screenshots` is where pictures of every page go, at a telephone's width and a desk's;
+    none without it."""
 
-    def __init__(self, browser: Browser, url: str, screenshots: Path | None = None) -> None:
-        self.browser, self._url, self._screenshots = browser, url, screenshots
+    def __init__(self, browser: Browser, url: str, screenshots: Path | None = None, language: str = "en") -> None:
+        self.browser, self._url, self._screenshots, self._language = browser, url, screenshots, language
         self._numbers = count(1)
         self.words: list[str] = []
 
@@ -24,8 +26,14 @@ class Person:
         self.browser.press(selector)
         self._look(name)
 
+    def begin(self, path: str, name: str) -> None:
+        """Open a first page, and choose the language there if it is in another."""
+        self.open(path, name)
+        if self._language not in self.browser.attributes("html", "lang"):
+            self.press(f'button[name=language][value="{self._language}"]', f"{name} in {self._language}")
+
     def get_codename(self) -> None:
-        self.open("/", "first page")
+        self.begin("/", "first page")
         self.press('form[action="/codename"] button', "codename")
         self.words = codename_shown(self.browser)
         self.press('a[href^="/mailbox"]', "type it back")
@@ -38,11 +46,11 @@ class Person:
         if files:
             self.browser.choose("input[type=file]", files)
         self.press('form[action="/mailbox"] button', "sent")
-        assert "Your message arrived" in self.browser.text
+        assert catalogues()[self._language].translations.gettext("Your message arrived.") in self.browser.text
         assert not self.browser.texts("[role=alert]")
 
     def log_in(self) -> None:
-        self.open("/login", "log in")
+        self.begin("/login", "log in")
         self.browser.fill("[name=codename]", " ".join(self.words))
         self.press('form[action="/login"] button', "mailbox")
 
@@ -62,5 +70,5 @@ class Person:
         for width in WIDTHS:
             assert not self.browser.too_wide(width), (name, width)
             if self._screenshots is not None:
-                title = f"{self.browser.name}-{number:02}-{name.replace(' ', '-')}-{width}.png"
+                title = f"{self.browser.name}-{self._language}-{number:02}-{name.replace(' ', '-')}-{width}.png"
                 self.browser.screenshot(self._screenshots / title, width)

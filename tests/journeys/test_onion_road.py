@@ -50,17 +50,22 @@ def test_the_whole_road(
     assert "We do not know this codename" in person.browser.text
 
 
-@pytest.mark.parametrize("kind", ["safer", "standard"])
-def test_a_message_and_its_answer_at_other_levels(kind: str, line: OnionLine, open_browser: OpenBrowser) -> None:
-    person, message = Person(open_browser(kind), line.url), f"{WORDS}\n{os.urandom(4).hex()}"
+@pytest.mark.parametrize(("kind", "language"), [("safer", "ar"), ("standard", "ti"), ("chromium", "zh-Hans")])
+def test_a_message_and_its_answer_in_other_languages_at_other_levels(
+    kind: str, language: str, line: OnionLine, open_browser: OpenBrowser, screenshots: Path
+) -> None:
+    person = Person(open_browser(kind), line.url, screenshots, language)
+    message = f"{WORDS}\n{os.urandom(4).hex()}"
     person.get_codename()
     person.send(message)
+    assert person.browser.attributes("html", "lang") == [language]
     person.leave()
     line.carry_in()
     line.answer(message, REPLY)
     line.carry_out()
     person.log_in()
     assert person.browser.texts(".reply .text") == [REPLY]
+    assert person.browser.attributes("html", "lang") == [language]
 
 
 def test_two_sources_at_once_are_two(line: OnionLine, open_browser: OpenBrowser) -> None:
