@@ -30,14 +30,18 @@ def print_shipped() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Say whether these questions can be asked, and if not, why; exit code 1."""
+    from source_interface.languages import TAGS  # noqa: PLC0415 - it needs the web application
     from source_interface.questions import QuestionsError, read_questions  # noqa: PLC0415 - it needs the web application
 
     try:
         asked = read_questions(file)
     except QuestionsError as error:
         fail(f"{file}: {error}")
-    languages = ", ".join(asked.languages)
-    click.echo(f"Right: version {asked.version}, {count(len(asked.questions), 'question')}, in {languages}.")
+    click.echo(f"Right: version {asked.version}, {count(len(asked.questions), 'question')}.")
+    if lacking := {tag: missing for tag in TAGS if (missing := asked.lacking(tag))}:
+        click.echo("In English also on pages in another language, because there are no words in that language:")
+        for tag, missing in lacking.items():
+            click.echo(f"  {tag}: {count(len(missing), 'text')}, such as \"{min(missing, key=len)}\"")
 
 
 def in_short(state: Path) -> str:

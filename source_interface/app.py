@@ -26,13 +26,14 @@ from source_interface import (
 )
 from source_interface.advice_library import FOLDER, AdviceLibrary
 from source_interface.budgets import CIRCUIT, Budgets, BusyError, CountedBody, NoBudget
-from source_interface.catalogues import offered, page_texts
+from source_interface.catalogues import offered
 from source_interface.derivation import Derivation
 from source_interface.errors import QuietFlask, register
 from source_interface.language import current, number, one_of
 from source_interface.languages import check_choices
 from source_interface.line_words import line_words
 from source_interface.page import fill
+from source_interface.page_texts import page_texts
 from source_interface.questions import QuestionSource
 from source_interface.services import EXTENSION, Services, services, visit
 from source_interface.visit import Visit
@@ -86,7 +87,9 @@ def _fill_templates(app: QuietFlask) -> str:
         receipt_sentence=wording.receipt,
         too_long_sentence=wording.too_long,
     )
-    app.jinja_env.filters.update(worded=wording.worded, paragraphs=wording.paragraphs)
+    app.jinja_env.filters.update(
+        worded=wording.worded, tongue=wording.tongue, plain=wording.plain, paragraphs=wording.paragraphs
+    )
     return style
 
 

@@ -19,10 +19,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
-from flask_babel import Domain
 
 from source_interface.languages import ENGLISH, LANGUAGES, Language
-from source_interface.services import visit
 
 _REVIEWED: Final = re.compile(r"^# Reviewed by a native speaker: (?:no|(\d{4}-\d{2}))$", re.MULTILINE)
 
@@ -33,10 +31,14 @@ class English(NullTranslations):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """One language's texts: how many there are, how many are translated, and when a native speaker reviewed them."""
+    """One language's texts: how many there are, how many are translated, and when a native speaker reviewed them.
+
+    `sentences` are the translated ones that count nothing, by their English.
+    """
 
     language: Language
     translations: NullTranslations
+    sentences: Mapping[str, str]
     texts: int
     translated: int
     reviewed: str  # a month, or empty
@@ -79,6 +81,11 @@ def is_translated(message: Message) -> bool:
     return all(strings) and not message.fuzzy
 
 
+def translation(english: str, tag: str) -> str | None:
+    """What a catalogue says for exactly this text, if it has words for it."""
+    return catalogues()[tag].sentences.get(english)
+
+
 def offered(choices: Mapping[str, bool]) -> tuple[Language, ...]:
     """The languages that sources may choose from, English first."""
     return tuple(
@@ -88,25 +95,13 @@ def offered(choices: Mapping[str, bool]) -> tuple[Language, ...]:
     )
 
 
-class _PageTexts(Domain):
-    """Gives Flask-Babel the catalogue of the language that the current page is in."""
-
-    def get_translations(self) -> NullTranslations:
-        return catalogues()[visit().language].translations
-
-
-def page_texts() -> Domain:
-    """What Flask-Babel asks for the texts of the page that answers the current request."""
-    return _PageTexts()  # type: ignore[no-untyped-call]  # its parent tells no types
-
-
 def _read(file: Traversable, locale: str | None) -> Catalog:
     return read_po(io.BytesIO(file.read_bytes()), locale=locale, domain="messages", abort_invalid=True)
 
 
 def _catalogue(language: Language, texts: int) -> Catalogue:
     if language is ENGLISH:
-        return Catalogue(language, Translations(), texts, texts, "")
+        return Catalogue(language, Translations(), {}, texts, texts, "")
     catalog = read(language)
     compiled = io.BytesIO()
     write_mo(compiled, catalog)
@@ -114,10 +109,12 @@ def _catalogue(language: Language, texts: int) -> Catalogue:
     translations = Translations(compiled)
     translations.add_fallback(English())
     review = _REVIEWED.search(catalog.header_comment)
+    translated = [message for message in catalog if message.id and is_translated(message)]
     return Catalogue(
         language,
         translations,
+        {message.id: message.string for message in translated if isinstance(message.id, str)},
         texts,
-        sum(map(is_translated, (message for message in catalog if message.id))),
+        len(translated),
         (review and review[1]) or "",
     )

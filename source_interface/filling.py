@@ -7,7 +7,7 @@ from typing import Final
 from markupsafe import escape
 
 from crypto.answers import Answer, Answers, Choice
-from source_interface.questions import MOST_TYPED, Question, Questions, Words
+from source_interface.questions import MOST_TYPED, Question, Questions, warning_name
 
 FIELDS: Final = "q-"  # begins the names of all fields that are answers
 MOST_BACK: Final = 5 * MOST_TYPED  # bytes of free answers that a page gives back: escaped, a character has up to five
@@ -37,14 +37,14 @@ class Filled:
         return not self.too_long and not self.unclear
 
     @property
-    def warnings(self) -> list[Words]:
-        """What somebody who answered this must know."""
-        return [
-            question.warnings[code]
+    def warned(self) -> tuple[str, ...]:
+        """Names what somebody who answered this must know (`Questions.warnings`)."""
+        return tuple(
+            warning_name(question.code, code)
             for question in self.asked.questions
             for code in self.chosen.get(question.code, ())
             if code in question.warnings
-        ]
+        )
 
     def sealed(self) -> Answers | None:
         """What travels with the message, in the questions' English words; None when nothing was answered."""

@@ -19,6 +19,9 @@ _DIGITS: Final = {
     "arabext": str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹"),
 }
 
+# CLDR has no "or" for these, and Babel would say it in English: what stands before the last of a choice, and before others.
+_OR: Final = {"ckb": (" یان ", "، "), "ug": (" ياكى ", "، ")}
+
 
 def current() -> Language:
     """The language of the page that answers the current request."""
@@ -50,6 +53,9 @@ def date_of(day: int) -> str:
 def one_of(words: Sequence[str]) -> Markup:
     """Words of a codename to choose from: `a, b or c`. They run left to right on every page."""
     marked = [Markup('<strong><bdi dir="ltr">{}</bdi></strong>').format(word) for word in words]
+    if language() in _OR:
+        last, others = _OR[language()]
+        return Markup(last).join([Markup(others).join(marked[:-1]), *marked[-1:]] if marked[1:] else marked)
     return Markup(format_list(marked, style="or", locale=current().locale))  # noqa: S704 - each word is escaped
 
 

@@ -11,6 +11,8 @@ from source_interface import wording
 from source_interface.filling import Filled, fitting, html_bytes
 from source_interface.language import language
 from source_interface.line_words import collected
+from source_interface.page import PAGE_BYTES
+from source_interface.questions import Words
 from source_interface.reply_pages import ReplyPage, open_replies
 from source_interface.services import services, visit
 from source_interface.submission import Outcome, Problem
@@ -18,6 +20,7 @@ from source_interface.visit import new_form_id
 from store.intake.sessions import Slot, Told
 
 TYPED_BYTES: Final = 20_000  # of escaped text that is given back in the page: answers first, then the message
+_CUT_BYTES: Final = 500  # of the sentence that only the beginning is there
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,13 @@ class GivenBack:
     texts: Mapping[str, str]
 
     @classmethod
-    def of(cls, outcome: Outcome | None) -> "GivenBack":
-        """Nothing, when there was nothing or it was kept, now or from the same form earlier."""
+    def of(cls, outcome: Outcome | None, most: int = TYPED_BYTES) -> "GivenBack":
+        """Nothing, when there was nothing or it was kept, now or from the same form earlier. Of the message, what fits `most`."""
         if outcome is None or _kept(outcome):
             return cls("", Filled(services().questions), {})
         texts = outcome.filled.given_back()
         taken = sum(map(html_bytes, texts.values()))
-        return cls(fitting(outcome.typed, TYPED_BYTES - taken), outcome.filled, texts)
+        return cls(fitting(outcome.typed, max(0, most - taken)), outcome.filled, texts)
 
     def __bool__(self) -> bool:
         return bool(self.message or self.filled)
@@ -55,14 +58,14 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
     if ref is not None:
         replies = open_replies(place, ref, Identity.from_seed(slot.seed), request.args.get("page", 1, type=int))
         left_out = bool(back) and replies.replies > 0  # a page has no room for both
-    return render_template(
-        "mailbox.html",
+    facts = dict(
         slot=slot,
         exists=ref is not None,
         replies=replies,
         replies_left_out=left_out,
         told=_told(slot, outcome),
         filled=outcome.filled if outcome is not None else back.filled,
+        warnings=_warnings(outcome) if outcome is not None else {},
         erased=erased,
         note=None if _unseen(outcome) else _take_note(slot),
         form_id=new_form_id(),
@@ -70,6 +73,18 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
         settings=place.settings,
         collected=collected(),
         questions=services().questions,
+    )
+    html = _with(back, outcome, facts)
+    # A long text gives way to what a line's own words and questions, and all that went wrong at once, need of the page.
+    if (over := len(html.encode("utf-8", "replace")) - PAGE_BYTES) > 0:
+        html = _with(GivenBack.of(outcome, TYPED_BYTES - over - _CUT_BYTES), outcome, facts)
+    return html
+
+
+def _with(back: GivenBack, outcome: Outcome | None, facts: Mapping[str, object]) -> str:
+    return render_template(
+        "mailbox.html",
+        **facts,
         given_back=back,
         typed=back.message,
         typed_cut=outcome is not None and len(back.message) < len(outcome.typed),
@@ -101,6 +116,12 @@ def _told(slot: Slot, outcome: Outcome | None) -> Told | None:
     if not outcome.untrusted_language:
         return wording.told(outcome)
     return visit().session().shown.get(slot.slot_id) if outcome.tell_again else None
+
+
+def _warnings(outcome: Outcome) -> dict[str, Words]:
+    """What the page warns of, by name: also what it warned of before its language was changed, when all else is told again."""
+    named = {*outcome.filled.warned, *outcome.untrusted_warned}
+    return {name: words for name, words in services().questions.warnings.items() if name in named}
 
 
 def _take_note(slot: Slot) -> Told | None:

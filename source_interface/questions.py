@@ -4,16 +4,19 @@ They are data, in TOML: what ships with Luwte is `questions.toml` beside this mo
 `STATE/questions.toml`. Codes are what statistics and handlers rely on: those that ship keep their meaning and their kind for
 ever (docs/formats.md §3.4), and a line's own begin with `x-`. Words may be changed as a line likes.
 
+The file is in English; what ships is translated in the catalogues, with the texts of the pages. A translation belongs to the
+English words, not to the code: a text that a line changed never stands there in another language as it was before.
+
 A file that is wrong never takes a page away: it is named in `QuestionSource.fault`, and what ships is asked.
 """
 
-import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from importlib import resources
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,14 +24,15 @@ from markupsafe import escape
 
 from crypto import answers
 from source_interface.advice import INVISIBLE
+from source_interface.catalogues import translation
+from source_interface.languages import ENGLISH, TAGS
 
 FILE: Final = "questions.toml"
 SHIPPED: Final = "luwte-"  # begins the versions of what ships, and no other
 OWN: Final = "x-"  # begins a line's own codes
-FALLBACK: Final = "en"
 MOST_FILE_BYTES: Final = 128 * 1024
 MOST_FORM_BYTES: Final = (
-    17_500  # of HTML in any one language, without what is typed: the rest of the page needs its room
+    18_500  # of HTML in any one language, without what is typed: the rest of the page needs its room
 )
 MOST_WARNING_BYTES: Final = 3_000  # of HTML of all warnings: they stand on the page a second time once chosen
 MOST_TYPED: Final = 1_800  # characters of all free answers together: they are given back on one page
@@ -36,7 +40,6 @@ _MOST_QUESTIONS: Final = 40
 _MOST_CHOICES: Final = 40
 _MOST_OPEN: Final = 6
 _DEFAULT_CHARACTERS: Final = {"line": 100, "text": 300}
-_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z]{4})?(-[A-Z]{2})?")
 
 # What the template writes around the words (`_questions.html`); a test holds them against it.
 _FORM: Final = 120
@@ -44,6 +47,7 @@ _QUESTION: Final = 150
 _FREE: Final = 500  # besides, with the sentence that it is too long, there and at the head of the page
 _CHOICE: Final = 80
 _WARNING: Final = 240
+_IN_ENGLISH: Final = 40  # around a text that a page in another language shows in English
 
 
 class QuestionsError(Exception):
@@ -65,17 +69,25 @@ class QuestionKind(StrEnum):
 
 @dataclass(frozen=True)
 class Words:
-    """A text by language; always in English, too."""
+    """A text in English, and in the other languages as far as the file or the catalogues have it."""
 
     by_language: Mapping[str, str]
 
+    def has(self, language: str) -> bool:
+        return self._said(language) is not None
+
     def within(self, language: str) -> str:
         """In this language, else in English."""
-        return self.by_language.get(language, self.english)
+        said = self._said(language)
+        return self.english if said is None else said
 
     @property
     def english(self) -> str:
-        return self.by_language[FALLBACK]
+        return self.by_language[ENGLISH.tag]
+
+    def _said(self, language: str) -> str | None:
+        own = self.by_language.get(language)
+        return translation(self.english, language) if own is None else own
 
 
 @dataclass(frozen=True)
@@ -117,9 +129,17 @@ class Questions:
     questions: tuple[Question, ...]
 
     @property
-    def languages(self) -> list[str]:
-        """All languages in which something stands there."""
-        return sorted({language for words in self.all_words() for language in words.by_language})
+    def warnings(self) -> dict[str, Words]:
+        """What there is to warn of, by its name."""
+        return {
+            warning_name(question.code, code): words
+            for question in self.questions
+            for code, words in question.warnings.items()
+        }
+
+    def lacking(self, language: str) -> set[str]:
+        """The texts that a page in this language shows in English."""
+        return {words.english for words in self.all_words() if not words.has(language)}
 
     def all_words(self) -> Iterator[Words]:
         """Every text, once for each place where it stands."""
@@ -129,6 +149,11 @@ class Questions:
             yield from (question.hint,) if question.hint else ()
             yield from question.choices.values()
             yield from question.warnings.values()
+
+
+def warning_name(question: str, choice: str) -> str:
+    """How a form that follows a warning names it: codes have no colon."""
+    return f"{question}:{choice}"
 
 
 @dataclass(frozen=True)
@@ -171,6 +196,12 @@ def read_questions(path: Path) -> Questions:
 
 def parse_questions(data: bytes) -> Questions:
     """Questions that can be asked, from TOML. QuestionsError."""
+    asked = _parse(data)
+    _check_room(asked)
+    return asked
+
+
+def _parse(data: bytes) -> Questions:
     if len(data) > MOST_FILE_BYTES:
         raise QuestionsError(f"the file is larger than {MOST_FILE_BYTES:,} bytes")
     try:
@@ -192,7 +223,6 @@ def parse_questions(data: bytes) -> Questions:
     codes = [question.code for question in asked.questions]
     if doubles := [code for code in codes if codes.count(code) > 1]:
         raise QuestionsError(f"question {doubles[0]}: it stands there twice")
-    _check_room(asked)
     return asked
 
 
@@ -205,6 +235,14 @@ def shipped() -> Questions:
 def shipped_file() -> bytes:
     """That, as it was written."""
     return resources.files("source_interface").joinpath(FILE).read_bytes()
+
+
+def texts_to_translate(
+    file: BufferedIOBase, _keywords: object, _comment_tags: object, options: object  # noqa: ARG001 - Babel's names
+) -> Iterable[tuple[int, None, str, list[str]]]:
+    """The texts of such a file, as Babel asks for them."""
+    for words in _parse(file.read()).all_words():
+        yield 0, None, words.english, []
 
 
 def sealed_most(asked: Questions) -> int:
@@ -246,13 +284,13 @@ def warning_bytes(asked: Questions, language: str) -> int:
 
 
 def _html(words: Words, language: str) -> int:
-    return len(escape(words.within(language)).encode())
+    return len(escape(words.within(language)).encode()) + (0 if words.has(language) else _IN_ENGLISH)
 
 
 def _check_room(asked: Questions) -> None:
     if (typed := sum(question.most for question in asked.questions)) > MOST_TYPED:
         raise QuestionsError(f"all 'most' together are {typed:,} characters: at most {MOST_TYPED:,} fit a page")
-    for language in asked.languages:
+    for language in TAGS:
         if (taken := form_bytes(asked, language)) > MOST_FORM_BYTES:
             raise QuestionsError(
                 f"the questions are too long for a page in '{language}': {taken:,} of {MOST_FORM_BYTES:,} bytes"
@@ -331,12 +369,12 @@ class _Table:
 
     def words(self, key: str, most: int) -> Words:
         found = self._take(key)
-        by_language = {FALLBACK: found} if isinstance(found, str) else found
-        if not isinstance(by_language, dict) or FALLBACK not in by_language:
-            raise self._error(key, f"a text is needed, or a table of texts by language with '{FALLBACK}' among them")
+        by_language = {ENGLISH.tag: found} if isinstance(found, str) else found
+        if not isinstance(by_language, dict) or ENGLISH.tag not in by_language:
+            raise self._error(key, f"a text is needed, or a table of texts by language with '{ENGLISH.tag}' among them")
         for language, text in by_language.items():
-            if not _LANGUAGE.fullmatch(language):
-                raise self._error(key, f"'{language}' is not the code of a language, such as en or nl")
+            if language not in TAGS:
+                raise self._error(key, f"'{language}' is not a language of the pages; there are {', '.join(TAGS)}")
             if not isinstance(text, str) or not text.strip() or len(text) > most or INVISIBLE.search(text):
                 raise self._error(key, f"a text of 1 to {most} visible characters is needed")
         return Words({language: text.strip() for language, text in by_language.items()})

@@ -30,7 +30,7 @@ from store.intake.sessions import Slot, Told
 from store.intake.submissions import IncomingFile, Receipt, Submission
 
 _TOUCH_EVERY_SECONDS: Final = 300
-_FIELDS: Final = frozenset({"token", "slot", "form", "message", "language", "told"})
+_FIELDS: Final = frozenset({"token", "slot", "form", "message", "language", "told", "warned"})
 _NAMELESS: Final = "file"  # for what came without a name
 _SHOWN_CHARACTERS: Final = 255  # of a refused file's name
 
@@ -73,7 +73,7 @@ class Outcome:
     `problems` are in the order met, without doubles; `refused` names files that were not kept. `typed` is the message and
     `filled` are its answers, for giving them back when nothing of it was kept. `earlier` is what was told when the same form
     came before. `untrusted_language` is that of the button that was pressed instead of sending: then nothing is taken, and
-    what the page told is to be told again if `tell_again`.
+    what the page told is to be told again if `tell_again`, with the warnings that `untrusted_warned` names.
     """
 
     filled: Filled
@@ -86,6 +86,7 @@ class Outcome:
     earlier: Told | None = None
     untrusted_language: str = ""
     tell_again: bool = False
+    untrusted_warned: tuple[str, ...] = ()
 
     @property
     def kept(self) -> bool:
@@ -183,6 +184,7 @@ class Receiver:
             return
         if self._outcome.untrusted_language:
             self._outcome.tell_again = "told" in self._fields
+            self._outcome.untrusted_warned = tuple(self._fields.get("warned", "").split())
             slot = self._visit.session().slot(self._fields.get("slot"))
             self._outcome.slot = slot if _ready(slot) else None
             return

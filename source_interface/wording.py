@@ -18,6 +18,7 @@ _NAME_CHARACTERS: Final = 60
 _NAME_HTML_BYTES: Final = 120  # forty of them stand on one page, twice
 _NAMES: Final = 20
 _LONGEST_NAME: Final = 255  # characters that are looked at
+_IN_ENGLISH: Final = Markup(' lang="en" dir="ltr"')
 
 
 def told(outcome: Outcome) -> Told:
@@ -77,14 +78,24 @@ def file_limit(file_bytes: int) -> str:
     return ngettext("%(size)s byte", "%(size)s bytes", file_bytes, size=number(file_bytes))
 
 
-def worded(words: Words) -> str:
-    """A text of the questions, in the language of the page."""
+def plain(words: Words) -> str:
+    """A text of the questions, in the language of the page if there is one."""
     return words.within(language())
+
+
+def tongue(words: Words) -> Markup:
+    """What the element around such a text says of its language, when that is not the page's."""
+    return Markup("") if words.has(language()) else _IN_ENGLISH
+
+
+def worded(words: Words) -> Markup:
+    """The text, marked when it is in English on a page in another language."""
+    return escape(plain(words)) if words.has(language()) else Markup("<span{}>{}</span>").format(_IN_ENGLISH, plain(words))
 
 
 def paragraphs(words: Words) -> Markup:
     """The same, with a paragraph for each that an empty line ends."""
-    return Markup("").join(Markup("<p>{}</p>").format(part) for part in worded(words).split("\n\n"))
+    return Markup("").join(Markup("<p{}>{}</p>").format(tongue(words), part) for part in plain(words).split("\n\n"))
 
 
 def too_long(question: Question, filled: Filled) -> str:

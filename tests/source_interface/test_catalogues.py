@@ -1,6 +1,7 @@
 """The catalogues say all that English says: every text, every form of it, every placeholder and every tag."""
 
 import re
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -12,10 +13,15 @@ from babel.messages.plurals import get_plural
 import source_interface
 from source_interface.catalogues import catalogues, is_translated, offered, read, template
 from source_interface.languages import LANGUAGES, TAGS, Language, check_choices
+from source_interface.questions import shipped
 
 PACKAGE = Path(source_interface.__file__).parent
 TRANSLATED = [pytest.param(language, id=language.tag) for language in LANGUAGES if language.tag != "en"]
-METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
+METHODS = [
+    ("**.py", "python"),
+    ("**/templates/**.html", "jinja2"),
+    ("questions.toml", "source_interface.questions:texts_to_translate"),
+]
 # They turn the direction of what stands around them, or are not seen.
 TURNING = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
@@ -63,6 +69,24 @@ def test_a_translation_keeps_the_placeholders_and_tags(language: Language) -> No
             assert string.strip() == string
             assert not TURNING.search(string), string
             assert "  " not in string
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_the_questions_and_what_to_do_in_danger_are_said_in_the_language(language: Language) -> None:
+    """The number to call, the app's name, and a paragraph for each step: in the same order as in English."""
+    tag = language.tag
+    assert shipped().lacking(tag) == set()
+    for warning in shipped().warnings.values():
+        assert landmarks(warning.within(tag)) == landmarks(warning.english)
+        assert len(warning.within(tag).split("\n\n")) == len(warning.english.split("\n\n"))
+    known = {words.within(tag) for words in shipped().all_words()}
+    assert len(known) == len({words.english for words in shipped().all_words()}), "two answers would read alike"
+
+
+def landmarks(text: str) -> list[str]:
+    """The numbers in it, in our digits, each with the capitals that follow it."""
+    ours = "".join(str(unicodedata.digit(character, character)) for character in text)
+    return re.findall(r"[0-9]+[A-Z]*", ours)
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

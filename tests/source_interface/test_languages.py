@@ -263,6 +263,20 @@ def test_the_enter_key_never_changes_the_language(visitor: SourceBrowser) -> Non
         assert {first[own] for own in ("login", "telling") if own in first} == {None}
 
 
+def test_a_choice_of_words_is_written_as_the_language_does(visitor: SourceBrowser) -> None:
+    """Also where Babel, for want of a word, would say it in English."""
+    said = {}
+    for tag in TAGS:
+        if tag != "en":
+            visitor.switch(visitor.get("/login"), tag)
+        page = visitor.log_in("zookeper")
+        [suggestions] = re.findall(r"<strong>.*</strong>", page.body.decode())
+        said[tag] = re.split(r"<strong>.*?</strong>", suggestions)[1:-1]
+    assert said["en"] == [", ", " or "]
+    assert (said["ug"], said["ckb"]) == (["، ", " ياكى "], ["، ", " یان "])
+    assert not [tag for tag, between in said.items() if tag != "en" and "or" in between[-1]]
+
+
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.tag)
 def test_days_and_numbers_are_written_as_the_language_does(open_intake: Callable[..., Intake], language) -> None:
     intake = open_intake(message_characters=100_000)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from crypto import answers
+from source_interface.languages import TAGS
 from source_interface.questions import (
     MOST_FILE_BYTES,
     QuestionKind,
@@ -30,6 +31,14 @@ def own(tmp_path: Path, text: str | bytes) -> Path:
     path = tmp_path / "questions.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
+
+
+def untranslated() -> str:
+    """What ships, but no text of it is one that the catalogues know."""
+    text = shipped_file().decode().replace('"luwte-1"', '"mine-1"').replace("Do not wait", "You should not wait")
+    for words in shipped().all_words():
+        text = text.replace(f' = "{words.english}"', f' = "{words.english}."')
+    return text
 
 
 def test_what_ships_asks_what_the_formats_list() -> None:
@@ -66,8 +75,26 @@ def test_the_shipped_file_with_another_version_is_a_line_s_own(tmp_path: Path) -
 
 def test_words_by_language_fall_back_to_english(tmp_path: Path) -> None:
     text = HEAD + FREE.replace('"Why?"', '{ en = "Why?", nl = "Waarom?" }')
-    [question] = read_questions(own(tmp_path, text)).questions
+    asked = read_questions(own(tmp_path, text))
+    [question] = asked.questions
     assert [question.ask.within(language) for language in ("nl", "en", "tr")] == ["Waarom?", "Why?", "Why?"]
+    assert (asked.lacking("nl"), asked.lacking("tr")) == ({"t", "i", "n"}, {"t", "i", "n", "Why?"})
+
+
+def test_what_a_line_leaves_as_it_is_stays_translated_and_what_it_changes_is_not_said_as_it_was(tmp_path: Path) -> None:
+    """The number to call, above all: no page goes on to name the one that the line took out."""
+    text = shipped_file().decode().replace('"luwte-1"', '"mine-1"').replace("call 112 (in Europe)", "call 911")
+    asked = read_questions(own(tmp_path, text))
+    [warning] = asked.warnings.values()
+    for language in TAGS:
+        assert "911" in warning.within(language)
+        assert asked.lacking(language) == ({warning.english} if language != "en" else set())
+
+
+def test_a_line_can_ask_in_english_only(tmp_path: Path) -> None:
+    """The marks around English words on pages in other languages have their room."""
+    asked = read_questions(own(tmp_path, untranslated()))
+    assert len(asked.lacking("ug")) > 50
 
 
 def test_a_line_leaves_out_and_adds(tmp_path: Path) -> None:
@@ -109,7 +136,7 @@ def test_a_line_leaves_out_and_adds(tmp_path: Path) -> None:
         (HEAD + FREE.replace("Why?", "?" * 201), "question x-free: ask: a text of 1 to 200"),
         (HEAD + FREE.replace("Why?", "\u202e"), "question x-free: ask: a text of 1 to 200 visible"),
         (HEAD + FREE.replace('"Why?"', '{ nl = "Waarom?" }'), "question x-free: ask: a text is needed, or a table"),
-        (HEAD + FREE.replace('"Why?"', '{ en = "Why?", English = "Why?" }'), "'English' is not the code of a language"),
+        (HEAD + FREE.replace('"Why?"', '{ en = "Why?", English = "Why?" }'), "'English' is not a language of the pages"),
         (HEAD + FREE.replace('"Why?"', "3"), "question x-free: ask: a text is needed"),
         (HEAD + CHOICE.replace('"A"', "1"), "question x-choice: choices: x-a: a text is needed"),
         (HEAD + CHOICE + f'warning = {{ x-a = "{"!" * 1_001}" }}', "warning: x-a: a text of 1 to 1000"),

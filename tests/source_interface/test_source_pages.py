@@ -7,12 +7,24 @@ import pytest
 
 import source_interface.codename_pages
 import source_interface.reply_pages
+from crypto.line_notice import MOST_CHARACTERS
+from source_interface.filling import html_bytes
 from source_interface.languages import TAGS
+from source_interface.mailbox_page import TYPED_BYTES
 from source_interface.page import PAGE_BYTES
 from source_interface.questions import shipped
 from store.intake.settings import KIB
 from tests.source_interface.conftest import Intake
-from tests.source_interface.source_browser import BIDI, HOSTILE, SourceBrowser, structure, words_of
+from tests.source_interface.source_browser import (
+    BIDI,
+    HOSTILE,
+    SourceBrowser,
+    language_of,
+    mailbox_link,
+    structure,
+    words_of,
+)
+from tests.source_interface.test_source_notice import carry, publish
 
 LONG = "<" * 100_000
 
@@ -201,31 +213,41 @@ def test_an_error_of_our_own_gets_a_page_and_a_log_line_without_anything_of_the_
         assert told not in logged.replace("issue_codename", ""), told
 
 
-@pytest.mark.parametrize("language", TAGS)
-def test_the_fullest_page_there_can_be_still_fits(open_intake: Callable[..., Intake], language: str) -> None:
-    """Forty long names from before a break, forty now, text and answers given back, all to be escaped; then replies."""
-    intake = open_intake(message_characters=10, mailbox_bytes=64 * 1024 * KIB)
-    names = [("'" * 250 + str(number), b"") for number in range(40)]
+def test_the_fullest_page_there_can_be_has_room_in_every_language(open_intake: Callable[..., Intake]) -> None:
+    """The longest notice of the line, forty names from before a break, forty now, a warning, text and answers given back, all to
+    be escaped; then replies. Whatever is not typed leaves what is typed its whole room, and 2 KiB.
+    """
+    intake = open_intake(message_characters=10, mailbox_bytes=256 * 1024 * KIB, host_bytes=256 * 1024 * KIB)
+    longest = {name: "'" * most for name, most in MOST_CHARACTERS.items()}
+    publish(
+        intake, dict.fromkeys(TAGS, longest), reply_days=365, keep_days=3_650, closed_until=intake.place.today() + 300
+    )
     browser = intake.browser()
-    if language != "en":
-        browser.switch(browser.get("/"), language)
-    mailbox = browser.open_new_mailbox()
-    browser.send(mailbox, "hello")
+    given = browser.new_codename()
+    browser.send(browser.get(mailbox_link(given)), "hello")
     intake.reply("'" * 3_400, "'" * 30_000)
-    mailbox = browser.get("/mailbox")
-    browser.break_off(mailbox, "", names, keep=-40)
+    carry(intake)
+    mailbox = browser.log_in(" ".join(words_of(given)))
+    names = [("'" * 250 + str(number), b"") for number in range(40)]
     free = [question for question in shipped().questions if question.most]
-    given = {question.name: "'" * 500 for question in free} | {"q-danger": "yes"}
-    page = browser.send(mailbox, '"' * 4_000, names, form="another", **given)
-    assert page.status == 200
-    fields = page.form(having="message").fields
-    assert fields["message"] == '"' * len(fields["message"])
-    assert len(fields["message"]) >= 2_200
-    assert all(fields[question.name] for question in free)
-    assert page.body.decode().count("&#39;&#39;&#39;") > 1_000, "names, earlier names and answers are there too"
-    assert len(page.body.rstrip()) < 60_000
-    assert browser.get("/mailbox").body.decode().count("&#39;&#39;&#39;") > 1_000
-    assert browser.get("/mailbox?page=2").status == 200
+    answers = {question.name: "'" * 500 for question in free} | {"q-danger": "yes"}
+    for language in TAGS:
+        if language != "en":
+            mailbox = browser.switch(mailbox, language)
+        assert language_of(mailbox) == language
+        assert mailbox.body.decode().count("&#39;") > 3_000, "a reply is there too"
+        browser.break_off(mailbox, "", names, keep=-40, fields={"form": f"{language} 1"})
+        page = browser.send(mailbox, '"' * 4_000, names, form=f"{language} 2", **answers)
+        assert page.status == 200
+        fields = page.form(having="message").fields
+        typed = [fields["message"], *(fields[question.name] for question in free)]
+        assert fields["message"] == '"' * len(fields["message"])
+        assert sum(map(html_bytes, typed)) > TYPED_BYTES - 5
+        assert len(page.body.rstrip()) - sum(map(html_bytes, typed)) < PAGE_BYTES - TYPED_BYTES - 2 * KIB, language
+        for said in (longest["closed"], longest["hours"]):
+            assert said in page.text
+        for path in ("/", "/mailbox?page=2", "/advice/readers", "/advice/protect"):
+            assert browser.get(path).status == 200
 
 
 def test_a_page_that_would_come_out_too_large_becomes_an_error_of_the_same_size(

@@ -5,15 +5,20 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 import pytest
+from markupsafe import escape
 
 from crypto.answers import Answer, Answers, Choice
 from crypto.kdf import TEST_KDF
+from crypto.line_notice import MOST_CHARACTERS
 from deploy.trial.browser import Page, multipart
 from source_interface import create_app
-from source_interface.page import PAGE_BYTES
+from source_interface.languages import TAGS
 from source_interface.questions import QuestionSource, form_bytes, read_questions, shipped
+from store.intake.settings import KIB
 from tests.source_interface.conftest import Intake
-from tests.source_interface.source_browser import BIDI, HOSTILE, SourceBrowser, given_back, structure
+from tests.source_interface.source_browser import BIDI, HOSTILE, SourceBrowser, given_back, language_of, structure
+from tests.source_interface.test_questions import untranslated
+from tests.source_interface.test_source_notice import publish
 
 QUESTIONS = {question.code: question for question in shipped().questions}
 FREE = {code: question for code, question in QUESTIONS.items() if question.most}
@@ -324,20 +329,29 @@ def test_a_line_asks_its_own_questions(intake: Intake) -> None:
 
 
 def test_the_form_takes_no_more_room_than_is_reckoned(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
-    """What the check of a line's file relies on: its figure covers the form, the errors in it, and those above it."""
-    given = {question.name: "'" * (question.most + 1) for question in FREE.values()} | {"q-danger": "yes"}
-    html = browser.send(mailbox, "x", **given).body.decode()
-    form = html[html.index("<details") : html.index("</details>")]
-    errors = html[html.index("<ul><li><a href=") : html.index("</ul>")]
-    assert errors.count("<li>") == len(FREE)
-    taken = len(form.encode()) + len(errors.encode()) - 5 * form.count("&#39;")
-    assert form_bytes(shipped(), "en") - 4_000 < taken < form_bytes(shipped(), "en")
+    """What the check of a line's file relies on: its figure covers the form, the errors in it, and those above it; also where
+    all of it stands in English on a page in another language.
+    """
+    given = {question.name: "\"" * (question.most + 1) for question in FREE.values()} | {"q-danger": "yes"}
+    (intake.place.state / "questions.toml").write_text(untranslated())
+    for asked in (shipped(), read_questions(intake.place.state / "questions.toml")):
+        page = browser.send(mailbox, "x", **given)
+        for language in TAGS:
+            page = browser.switch(page, language) if language != "en" else page
+            html = page.body.decode()
+            form = html[html.index("<details") : html.index("</details>")]
+            errors = html[html.index("<ul><li><a href=") : html.index("</ul>")]
+            assert errors.count("<li>") == len(FREE)
+            taken = len(form.encode()) + len(errors.encode()) - 5 * form.count("&#34;")
+            assert form_bytes(asked, language) - 5_000 < taken < form_bytes(asked, language), language
+        intake.app.wsgi_app = create_app(intake.place, languages=dict.fromkeys(TAGS, True), profile=TEST_KDF).wsgi_app
+        mailbox = browser.switch(page, "en")
 
 
 def test_the_fullest_questions_that_a_line_can_ask_fit_the_page(intake: Intake) -> None:
     """As many and as long as the check lets through; everything wrong at once, and given back."""
     head = f'version = "mine-1"\ntitle = "{"<" * 100}"\nintro = "i"\nno_answer = "{"<" * 20}"\n'
-    free = "".join(f'[[question]]\ncode = "x-{n}"\nkind = "text"\nask = "{"<" * 50}"\nmost = 180\n' for n in range(10))
+    free = "".join(f'[[question]]\ncode = "x-{n}"\nkind = "text"\nask = "{"<" * 40}"\nmost = 180\n' for n in range(10))
     warning = '[[question]]\ncode = "x-w"\nkind = "some"\nask = "w"\nchoices = { x-a = "A" }\n'
     warning += f'warning = {{ x-a = "{"<" * 680}" }}\n'
     path, fullest = intake.place.state / "questions.toml", head + free + warning
@@ -349,14 +363,23 @@ def test_the_fullest_questions_that_a_line_can_ask_fit_the_page(intake: Intake) 
         fullest = more
     path.write_text(fullest)
     asked = read_questions(path).questions
-    assert len(asked) > 12
-    intake.app.wsgi_app = create_app(intake.place, profile=TEST_KDF).wsgi_app
+    assert len(asked) > 11
+    intake.app.wsgi_app = create_app(intake.place, languages=dict.fromkeys(TAGS, True), profile=TEST_KDF).wsgi_app
+    publish(intake, {"en": dict.fromkeys(MOST_CHARACTERS, "'" * 100)}, closed_until=intake.place.today() + 9)
     browser = intake.browser()
     given = {question.name: "'" * 2_000 for question in asked if question.most} | {"q-x-w": "x-a"}
-    page = browser.send(browser.open_new_mailbox(), "'" * 9_000, [("'" * 250, b"")] * 20, **given)
+    mailbox, files = browser.open_new_mailbox(), [("'" * 250, b"")] * 40
+    browser.break_off(mailbox, "", files, keep=-40, fields={"form": "earlier"})
+    page = browser.send(mailbox, "'" * 9_000, files, **given)
     assert page.status == 200
     assert "Not all of it arrived" in page.text
-    assert len(page.body.rstrip()) < PAGE_BYTES - 3_000
+    for language in ("ru", "ug", "ti"):
+        page = browser.switch(page, language)
+        assert page.status == 200
+        assert language_of(page) == language
+        fields = page.form(having="message").fields
+        assert sum(len(fields[name]) for name in given if name != "q-x-w") == 1_800, "every answer"
+        assert len(fields["message"]) > 1_500, "and of the message, what fits"
 
 
 def test_changing_the_language_keeps_every_answer(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
@@ -372,5 +395,44 @@ def test_changing_the_language_keeps_every_answer(intake: Intake, browser: Sourc
     checked = [attributes["value"] for _, attributes in structure(page) if "checked" in attributes]
     assert {"threats", "other", "yes"} <= set(checked)
     assert "Hoogstens 400 tekens; dit zijn er 401." in page.text
-    [details] = [attributes for tag, attributes in structure(page) if tag == "details"]
-    assert (details["lang"], details["dir"]) == ("en", "ltr"), "the questions ship in English"
+    assert "Is er nu iemand in gevaar?" in page.text
+
+
+def test_in_every_language_the_questions_are_asked_in_it_and_reach_the_desk_in_english(
+    open_intake: Callable[..., Intake],
+) -> None:
+    """And nothing is lost when the language is changed after sending: what to do in danger is said again."""
+    intake = open_intake(host_bytes=256 * 1024 * KIB)
+    browser = intake.browser()
+    danger = QUESTIONS["danger"].warnings["yes"]
+    for language in TAGS:
+        page = browser.open_new_mailbox()
+        if language != "en":
+            page = browser.switch(page, language)
+        for words in shipped().all_words():
+            assert str(escape(words.within(language).split("\n\n")[0])) in page.body.decode()
+        assert not [given for _, given in structure(page)[1:] if given.get("lang") == "en" and given.get("value") != "en"]
+        sent = browser.send(page, language, **{"q-danger": "yes", "q-reply-language": "other"})
+        for other in (language, "ar", "nl", language):
+            if other != language_of(sent):
+                sent = browser.switch(sent, other)
+            assert alerts(sent) == [danger.within(other)], (language, other)
+        assert alerts(browser.switch(browser.get("/mailbox"), "fr" if language == "en" else "en")) == []
+    assert len(found := arrived(intake)) == len(TAGS)
+    assert {answers for _, answers in found} == {
+        Answers("luwte-1", (chosen("danger", "yes"), chosen("reply-language", "other")))
+    }
+
+
+def alerts(page: Page) -> list[str]:
+    """What stands above all else, each with its paragraphs."""
+    found = re.findall(r'<div class="notice" role="alert">(<p.*?)</div>', page.body.decode(), re.DOTALL)
+    return ["\n\n".join(re.findall(r"<p>(.*?)</p>", alert, re.DOTALL)) for alert in found]
+
+
+@pytest.mark.parametrize("named", ["danger:no", "danger", "x:y danger:yes:", HOSTILE, "\0", "a:b " * 9_000])
+def test_a_warning_that_there_is_not_is_not_shown_again(browser: SourceBrowser, mailbox: Page, named: str) -> None:
+    sent = browser.send(mailbox, "hello")
+    turned = browser.switch(sent, "nl", {"warned": named})
+    assert "Uw bericht is aangekomen." in turned.text
+    assert alerts(turned) == []
