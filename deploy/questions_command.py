@@ -41,7 +41,7 @@ def check(file: Path) -> None:
     if lacking := {tag: missing for tag in TAGS if (missing := asked.lacking(tag))}:
         click.echo("In English also on pages in another language, because there are no words in that language:")
         for tag, missing in lacking.items():
-            click.echo(f"  {tag}: {count(len(missing), 'text')}, such as \"{min(missing, key=len)}\"")
+            click.echo(f'  {tag}: {count(len(missing), "text")}, such as "{min(missing, key=len)}"')
 
 
 def in_short(state: Path) -> str:

@@ -113,7 +113,7 @@ def _catalogue(language: Language, texts: int) -> Catalogue:
     return Catalogue(
         language,
         translations,
-        {message.id: message.string for message in translated if isinstance(message.id, str)},
+        {one.id: one.string for one in translated if isinstance(one.id, str) and isinstance(one.string, str)},
         texts,
         len(translated),
         (review and review[1]) or "",

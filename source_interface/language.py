@@ -20,7 +20,7 @@ _DIGITS: Final = {
 }
 
 # CLDR has no "or" for these, and Babel would say it in English: what stands before the last of a choice, and before others.
-_OR: Final = {"ckb": (" یان ", "، "), "ug": (" ياكى ", "، ")}
+_OR: Final = {"ckb": (Markup(" یان "), Markup("، ")), "ug": (Markup(" ياكى "), Markup("، "))}
 
 
 def current() -> Language:
@@ -55,7 +55,7 @@ def one_of(words: Sequence[str]) -> Markup:
     marked = [Markup('<strong><bdi dir="ltr">{}</bdi></strong>').format(word) for word in words]
     if language() in _OR:
         last, others = _OR[language()]
-        return Markup(last).join([Markup(others).join(marked[:-1]), *marked[-1:]] if marked[1:] else marked)
+        return last.join([others.join(marked[:-1]), marked[-1]] if marked[1:] else marked)
     return Markup(format_list(marked, style="or", locale=current().locale))  # noqa: S704 - each word is escaped
 
 

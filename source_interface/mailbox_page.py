@@ -33,7 +33,7 @@ class GivenBack:
 
     @classmethod
     def of(cls, outcome: Outcome | None, most: int = TYPED_BYTES) -> "GivenBack":
-        """Nothing, when there was nothing or it was kept, now or from the same form earlier. Of the message, what fits `most`."""
+        """Nothing, when there was nothing or it was kept, now or from the same form earlier. Of the message, what fits."""
         if outcome is None or _kept(outcome):
             return cls("", Filled(services().questions), {})
         texts = outcome.filled.given_back()
@@ -58,22 +58,22 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
     if ref is not None:
         replies = open_replies(place, ref, Identity.from_seed(slot.seed), request.args.get("page", 1, type=int))
         left_out = bool(back) and replies.replies > 0  # a page has no room for both
-    facts = dict(
-        slot=slot,
-        exists=ref is not None,
-        replies=replies,
-        replies_left_out=left_out,
-        told=_told(slot, outcome),
-        filled=outcome.filled if outcome is not None else back.filled,
-        warnings=_warnings(outcome) if outcome is not None else {},
-        erased=erased,
-        note=None if _unseen(outcome) else _take_note(slot),
-        form_id=new_form_id(),
-        is_open=place.submissions.shows_open() and (outcome is None or Problem.CLOSED not in outcome.problems),
-        settings=place.settings,
-        collected=collected(),
-        questions=services().questions,
-    )
+    facts: dict[str, object] = {
+        "slot": slot,
+        "exists": ref is not None,
+        "replies": replies,
+        "replies_left_out": left_out,
+        "told": _told(slot, outcome),
+        "filled": outcome.filled if outcome is not None else back.filled,
+        "warnings": _warnings(outcome) if outcome is not None else {},
+        "erased": erased,
+        "note": None if _unseen(outcome) else _take_note(slot),
+        "form_id": new_form_id(),
+        "is_open": place.submissions.shows_open() and (outcome is None or Problem.CLOSED not in outcome.problems),
+        "settings": place.settings,
+        "collected": collected(),
+        "questions": services().questions,
+    }
     html = _with(back, outcome, facts)
     # A long text gives way to what a line's own words and questions, and all that went wrong at once, need of the page.
     if (over := len(html.encode("utf-8", "replace")) - PAGE_BYTES) > 0:

@@ -238,7 +238,10 @@ def shipped_file() -> bytes:
 
 
 def texts_to_translate(
-    file: BufferedIOBase, _keywords: object, _comment_tags: object, options: object  # noqa: ARG001 - Babel's names
+    file: BufferedIOBase,
+    _keywords: object,
+    _comment_tags: object,
+    options: object,  # noqa: ARG001 - Babel's names
 ) -> Iterable[tuple[int, None, str, list[str]]]:
     """The texts of such a file, as Babel asks for them."""
     for words in _parse(file.read()).all_words():

@@ -90,7 +90,9 @@ def tongue(words: Words) -> Markup:
 
 def worded(words: Words) -> Markup:
     """The text, marked when it is in English on a page in another language."""
-    return escape(plain(words)) if words.has(language()) else Markup("<span{}>{}</span>").format(_IN_ENGLISH, plain(words))
+    return (
+        escape(plain(words)) if words.has(language()) else Markup("<span{}>{}</span>").format(_IN_ENGLISH, plain(words))
+    )
 
 
 def paragraphs(words: Words) -> Markup:

@@ -182,7 +182,7 @@ def test_a_line_changes_the_questions(places, own_questions):
     changed = printed.replace('"luwte-1"', '"mine-1"')
     assert check_of(places, changed, code=0) == "Right: version mine-1, 14 questions.\n"
     told = check_of(places, changed.replace('"Violence"', '{ en = "Harm", nl = "Schade" }'), code=0)
-    assert "\n  tr: 1 text, such as \"Harm\"\n" in told
+    assert '\n  tr: 1 text, such as "Harm"\n' in told
     assert "nl" not in told
     own_questions.write_text(changed)
     assert "\nQuestions: mine-1, of the line\n" in ok("luwte-intake", "status", *state)

@@ -136,7 +136,10 @@ def test_a_line_leaves_out_and_adds(tmp_path: Path) -> None:
         (HEAD + FREE.replace("Why?", "?" * 201), "question x-free: ask: a text of 1 to 200"),
         (HEAD + FREE.replace("Why?", "\u202e"), "question x-free: ask: a text of 1 to 200 visible"),
         (HEAD + FREE.replace('"Why?"', '{ nl = "Waarom?" }'), "question x-free: ask: a text is needed, or a table"),
-        (HEAD + FREE.replace('"Why?"', '{ en = "Why?", English = "Why?" }'), "'English' is not a language of the pages"),
+        (
+            HEAD + FREE.replace('"Why?"', '{ en = "Why?", English = "Why?" }'),
+            "'English' is not a language of the pages",
+        ),
         (HEAD + FREE.replace('"Why?"', "3"), "question x-free: ask: a text is needed"),
         (HEAD + CHOICE.replace('"A"', "1"), "question x-choice: choices: x-a: a text is needed"),
         (HEAD + CHOICE + f'warning = {{ x-a = "{"!" * 1_001}" }}', "warning: x-a: a text of 1 to 1000"),
