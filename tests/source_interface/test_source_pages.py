@@ -20,7 +20,6 @@ from tests.source_interface.source_browser import (
     HOSTILE,
     SourceBrowser,
     language_of,
-    mailbox_link,
     structure,
     words_of,
 )
@@ -224,7 +223,7 @@ def test_the_fullest_page_there_can_be_has_room_in_every_language(open_intake: C
     )
     browser = intake.browser()
     given = browser.new_codename()
-    browser.send(browser.get(mailbox_link(given)), "hello")
+    browser.send(browser.go_on(given), "hello")
     intake.reply("'" * 3_400, "'" * 30_000)
     carry(intake)
     mailbox = browser.log_in(" ".join(words_of(given)))
