@@ -22,7 +22,8 @@ _DIGITS: Final = {
 
 def current() -> Language:
     """The language of the page that answers the current request."""
-    return next(one for one in services().languages if one.tag == visit().language)
+    tag = visit().language
+    return next(one for one in services().languages if one.tag == tag)
 
 
 def language() -> str:
