@@ -11,6 +11,7 @@ from crypto.xwing import Identity
 from source_interface.budgets import Budget, BusyError, Expense
 from source_interface.derivation import Derivation
 from source_interface.filling import FIELDS, Filled, Filling
+from source_interface.languages import ENGLISH
 from source_interface.questions import Questions
 from source_interface.receive import BrokenConnectionError, FieldPart, FileBegin, FilePiece, Part, TooMuchError
 from source_interface.visit import Visit
@@ -205,7 +206,8 @@ class Receiver:
 
     def _claim(self) -> Slot | None:
         """The slot that this form is for; None when there is none or the form came before."""
-        form_id = self._outcome.form_id = self._fields.get("form", "")[:32]
+        said = self._outcome.typed, self._outcome.filled.as_text(ENGLISH.tag)
+        form_id = self._outcome.form_id = self._visit.form_key(self._fields.get("form", ""), *said)
         # Before `changing`, which makes a session: anybody can make up a cookie with its token.
         if not _ready(self._visit.session().slot(self._fields.get("slot"))):
             self._outcome.add(Problem.NO_SESSION)
