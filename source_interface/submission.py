@@ -31,7 +31,8 @@ from store.intake.sessions import Slot, Told
 from store.intake.submissions import IncomingFile, Receipt, Submission
 
 _TOUCH_EVERY_SECONDS: Final = 300
-_FIELDS: Final = frozenset({"token", "slot", "form", "message", "language", "told"})
+_DECOY: Final = "subject"  # a honeypot: a person leaves it empty
+_FIELDS: Final = frozenset({"token", "slot", "form", "message", "language", "told", _DECOY})
 _NAMELESS: Final = "file"  # for what came without a name
 _SHOWN_CHARACTERS: Final = 255  # of a refused file's name
 
@@ -43,6 +44,7 @@ class Problem(Enum):
     NO_SESSION = "no session"
     REPEATED = "repeated"
     EMPTY = "empty"
+    DECOY_FILLED = "decoy filled"
     MESSAGE_TOO_LONG = "message too long"
     ANSWER_TOO_LONG = "answer too long"
     ANSWERS_UNCLEAR = "answers unclear"
@@ -186,6 +188,10 @@ class Receiver:
             self._outcome.tell_again = "told" in self._fields
             slot = self._visit.session().slot(self._fields.get("slot"))
             self._outcome.slot = slot if _ready(slot) else None
+            return
+        if self._fields.get(_DECOY):
+            self._outcome.add(Problem.DECOY_FILLED)
+            self._outcome.slot = self._visit.session().slot(self._fields.get("slot"))
             return
         try:
             slot = self._claim()

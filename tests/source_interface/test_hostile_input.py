@@ -307,3 +307,65 @@ def test_a_form_of_any_shape_is_taken_or_given_back_or_refused(scene: Scene, nam
 def refused(page: Page) -> bool:
     """A page that says that nothing was taken."""
     return page.status in (400, 413) or "Please send that again" in page.text or "Your visit has ended" in page.text
+
+
+def test_who_fills_in_the_honeypot_loses_nothing_and_sends_nothing(lasting: Scene) -> None:
+    browser, before = lasting.browser, lasting.everything()
+    mailbox = lasting.browser.get("/mailbox")
+    typed = {"message": "written by a person", "q-never-tell": "my cousin"}
+    page = browser.send(mailbox, **typed, subject="by a password manager", files=[("a.jpg", b"x")])
+    assert lasting.everything() == before
+    form = page.form(having="files")
+    assert {name: form.fields[name] for name in (*typed, "subject")} == {**typed, "subject": ""}
+    assert "Your message arrived" in browser.submit(page, form).text
+    assert ("", typed["message"]) in lasting.intake.received()
+
+
+def test_the_honeypot_is_not_met_by_who_sees_or_hears_or_tabs(lasting: Scene) -> None:
+    html = lasting.browser.get("/mailbox").body.decode()
+    assert re.search(
+        r'<div class="decoy" aria-hidden="true"><label for="subject">[^<]+</label><input [^>]*tabindex="-1"', html
+    )
+    assert re.search(r"\.decoy\{[^}]*clip-path:inset\(50%\)\}", html)
+
+
+def test_a_page_from_before_sent_again_with_other_words_is_another_message(lasting: Scene) -> None:
+    """With Back, a change, and Send."""
+    browser, mailbox = lasting.browser, lasting.browser.get("/mailbox")
+    texts = ["at first", "at first, and then", "at first"]
+    pages = [browser.send(mailbox, text) for text in texts]
+    assert ["It was not taken twice" in page.text for page in pages] == [False, False, True]
+    browser.send(mailbox, texts[0], **{"q-danger": "yes"})
+    arrived = [text for _, text in lasting.intake.received()]
+    assert [arrived.count(text) for text in texts[:2]] == [2, 1]
+
+
+def test_a_no_sent_from_the_page_on_which_yes_was_pressed_is_a_no(lasting: Scene) -> None:
+    browser, page = lasting.browser, lasting.browser.get(lasting.to_consent)
+    form, before = page.form(action="/answer"), lasting.intake.objects()
+    for say, told in (("yes", "Your answer arrived"), ("yes", "not taken twice"), ("no", "Your answer arrived")):
+        assert told in browser.submit(page, form, button=("say", say)).text
+    assert lasting.intake.objects() == before + 2
+
+
+def test_tokens_of_other_moments(lasting: Scene) -> None:
+    """The token is the visit's: it holds on a page from before the language was changed, and with no other visit."""
+    browser, mailbox = lasting.browser, lasting.browser.get("/mailbox")
+    browser.switch(browser.get("/advice"), "nl")
+    assert "Uw bericht is aangekomen" in browser.send(mailbox, "from a page in English").text
+    before = lasting.everything()
+    other = lasting.intake.browser()
+    other.open_new_mailbox()
+    for thief, page in ((other, mailbox), (browser, other.get("/mailbox"))):
+        assert given_back(thief.send(page, "with another's token")) == ["with another's token"]
+    assert lasting.everything() == before
+    browser.switch(browser.get("/advice"), "en")
+
+
+def test_after_erasing_a_page_from_before_sends_nothing_and_gives_the_text_back(paired: Path, tmp_path: Path) -> None:
+    with line(paired, tmp_path / "line") as scene:
+        mailbox = scene.browser.get("/mailbox")
+        scene.browser.erase(mailbox, "mailbox")
+        before = scene.everything()
+        assert given_back(scene.browser.send(mailbox, "after erasing")) == ["after erasing"]
+        assert scene.everything() == before

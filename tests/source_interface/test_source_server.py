@@ -325,6 +325,45 @@ def test_a_submission_may_come_in_chunks_and_a_long_small_form_may_not(server: S
     assert "in chunks" in arrived(server)
 
 
+def test_headers_that_ask_for_something_else_change_nothing(browser: SourceBrowser) -> None:
+    """As many bytes, not compressed, no other method, no other address, in the same language."""
+    wanted = browser.get("/login").text
+    for name, value in {
+        "Range": "bytes=0-9",
+        "If-None-Match": "*",
+        "If-Modified-Since": "Thu, 01 Jan 2099 00:00:00 GMT",
+        "Accept": "application/json;q=\xff",
+        "Accept-Encoding": "gzip, br, *;q=0",
+        "Accept-Language": "xx-" + "y" * 3_000 + ";q=9, nl;q=-1, \xff",
+        "X-HTTP-Method-Override": "DELETE",
+        "X-Forwarded-For": "203.0.113.9",
+        "X-Original-URL": "/mailbox",
+        "Forwarded": "host=x;proto=https",
+        "Upgrade": "websocket",
+        "Connection": "upgrade, keep-alive",
+        "Expect": "100-continue",
+        "Cookie": "luwte=" + "A" * 4_000 + "; luwte; =; luwte=\xff\xfe; __Host-luwte=x" + "; a=b" * 500,
+    }.items():
+        page = SourceBrowser(f"http://127.0.0.1:{browser._port}").ask("GET", "/login", {name: value.encode("latin-1")})
+        assert (page.status, page.text) == (200, wanted), name
+
+
+def test_a_million_parts_are_not_read_to_their_end_and_lose_nothing_that_came_before(
+    server: Server, browser: SourceBrowser
+) -> None:
+    mailbox = browser.open_new_mailbox()
+    fields = {**mailbox.form(having="files").fields, "message": "before a million parts"}
+    pieces = [
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in fields.items()
+    ]
+    million = b"--b\r\nContent-Disposition: form-data\r\n\r\n\r\n" * 1_000_000
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    page = browser.ask("POST", "/mailbox", kind, "".join(pieces).encode() + million + b"--b--\r\n")
+    assert "Your message arrived." in page.text
+    assert "It was too much at once." in page.text
+    assert "before a million parts" in arrived(server)
+
+
 def test_lengths_that_lie(server: Server, browser: SourceBrowser) -> None:
     mailbox = browser.open_new_mailbox()
     parts = {**mailbox.form(having="files").fields, "message": "cut by its length"}
