@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from deploy.trial.browser import Browser, Page
 from source_interface.page import PAGE_BYTES
 from store.clock import SystemClock
@@ -66,7 +68,9 @@ def _reply(road: Road) -> None:
 
 
 def _figures(what: str, asker: "_Asker", aim: float | None = _AIM_MS) -> Iterator[Figure]:
+    cpu = asker.worker_seconds()
     median, late = asker.percentiles()
+    yield Figure(f"{what}, the worker's own time", 1000 * (asker.worker_seconds() - cpu) / asker.asked, "ms")
     for name, value in (("p50", median), ("p99", late)):
         words = f"{what}, first byte, {name} at {_A_SECOND}/s"
         yield Figure(words, value, "ms") if aim is None else Figure.at_most(words, value, "ms", aim)
@@ -80,6 +84,16 @@ class _Asker:
     path: str
     browser: Browser | None = None
     times: list[float] = field(default_factory=list)
+
+    @property
+    def asked(self) -> int:
+        return _A_SECOND * (_WARMING + _SECONDS)
+
+    def worker_seconds(self) -> float:
+        """Of a processor, so far: however busy the machine is with other things."""
+        (worker,) = self.server.workers()
+        times = psutil.Process(worker).cpu_times()
+        return times.user + times.system
 
     def percentiles(self) -> tuple[float, float]:
         """Milliseconds, of the median and of the ninety-ninth of a hundred."""
