@@ -40,12 +40,12 @@ def run() -> Iterator[Figure]:
             first = browser.get("/")
             browser.submit(first, first.form(action="/language/"), button=("language", "ru"))
             page, form = writing_form(browser)
-            yield from _figures("message page with questions, Russian", _Asker(server, page.path, browser))
+            yield from _figures("message page with questions, Russian", _Asker(server, "/mailbox", browser))
             browser.submit(page, form, {"message": "hello"})
             _reply(road)
-            mailbox = browser.get(page.path)
+            mailbox = browser.get("/mailbox")
             assert f"answer {_REPLIES}." in mailbox.text, "they are on the page"
-            yield from _figures(f"mailbox with {_REPLIES} answers, Russian", _Asker(server, page.path, browser))
+            yield from _figures(f"mailbox with {_REPLIES} answers, Russian", _Asker(server, "/mailbox", browser))
 
 
 def _topic(server: Server) -> str:

@@ -30,7 +30,7 @@ class Scene:
     def __init__(self, intake: Intake) -> None:
         self.intake, self.browser = intake, intake.browser()
         given = self.browser.new_codename()
-        self.browser.send(self.browser.get(mailbox_link(given)), "hello")
+        self.browser.send(self.browser.go_on(given), "hello")
         consent = ConsentRequest("a text to pass on", "somebody", "some purpose", DAY + 9)
         intake.ask(Question("a question?", ("one", "another")), consent)
         mailbox = self.browser.get("/mailbox")
@@ -88,6 +88,12 @@ FORMS = {
     ),
     "login": Kind(at("/login"), lambda page: page.form(having="codename"), ("codename",), characters=1_000),
     "codename": Kind(at("/"), lambda page: page.form(action="/codename")),
+    "typed back": Kind(
+        lambda scene: mailbox_link(scene.browser.new_codename()),
+        lambda page: page.form(action="/codename/typed"),
+        ("codename",),
+        characters=1_000,
+    ),
     "answer": Kind(
         lambda scene: scene.to_question, lambda page: page.form(action="/answer"), ("remark",), characters=4_500
     ),
