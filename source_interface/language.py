@@ -25,7 +25,8 @@ _OR: Final = {"ckb": (Markup(" یان "), Markup("، ")), "ug": (Markup(" ياك
 
 def current() -> Language:
     """The language of the page that answers the current request."""
-    return next(one for one in services().languages if one.tag == visit().language)
+    tag = visit().language
+    return next(one for one in services().languages if one.tag == tag)
 
 
 def language() -> str:

@@ -114,7 +114,7 @@ def _take(form: Mapping[str, str], slot: Slot, ref: bytes, asked: ReplyPart | No
     if not _stands(asked):
         raise _NotTakenError(Problem.GONE)
     response = _response(form, asked)
-    form_id = form.get("form", "")[:32]
+    form_id = visit().form_key(form.get("form", ""), response.say, str(response.choice), response.remark)
     with visit().sessions.changing(visit().cookie) as session:
         if form_id in session.receipts:
             return False

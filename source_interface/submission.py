@@ -11,6 +11,7 @@ from crypto.xwing import Identity
 from source_interface.budgets import Budget, BusyError, Expense
 from source_interface.derivation import Derivation
 from source_interface.filling import FIELDS, Filled, Filling
+from source_interface.languages import ENGLISH
 from source_interface.questions import Questions
 from source_interface.receive import BrokenConnectionError, FieldPart, FileBegin, FilePiece, Part, TooMuchError
 from source_interface.visit import Visit
@@ -30,7 +31,8 @@ from store.intake.sessions import Slot, Told
 from store.intake.submissions import IncomingFile, Receipt, Submission
 
 _TOUCH_EVERY_SECONDS: Final = 300
-_FIELDS: Final = frozenset({"token", "slot", "form", "message", "language", "told", "warned"})
+_DECOY: Final = "subject"  # a honeypot: a person leaves it empty
+_FIELDS: Final = frozenset({"token", "slot", "form", "message", "language", "told", "warned", _DECOY})
 _NAMELESS: Final = "file"  # for what came without a name
 _SHOWN_CHARACTERS: Final = 255  # of a refused file's name
 
@@ -42,6 +44,7 @@ class Problem(Enum):
     NO_SESSION = "no session"
     REPEATED = "repeated"
     EMPTY = "empty"
+    DECOY_FILLED = "decoy filled"
     MESSAGE_TOO_LONG = "message too long"
     ANSWER_TOO_LONG = "answer too long"
     ANSWERS_UNCLEAR = "answers unclear"
@@ -188,6 +191,10 @@ class Receiver:
             slot = self._visit.session().slot(self._fields.get("slot"))
             self._outcome.slot = slot if _ready(slot) else None
             return
+        if self._fields.get(_DECOY):
+            self._outcome.add(Problem.DECOY_FILLED)
+            self._outcome.slot = self._visit.session().slot(self._fields.get("slot"))
+            return
         try:
             slot = self._claim()
             if slot is not None:
@@ -207,7 +214,8 @@ class Receiver:
 
     def _claim(self) -> Slot | None:
         """The slot that this form is for; None when there is none or the form came before."""
-        form_id = self._outcome.form_id = self._fields.get("form", "")[:32]
+        said = self._outcome.typed, self._outcome.filled.as_text(ENGLISH.tag)
+        form_id = self._outcome.form_id = self._visit.form_key(self._fields.get("form", ""), *said)
         # Before `changing`, which makes a session: anybody can make up a cookie with its token.
         if not _ready(self._visit.session().slot(self._fields.get("slot"))):
             self._outcome.add(Problem.NO_SESSION)

@@ -6,6 +6,7 @@ stands in the cookie too: whoever has not begun anything has no session, and one
 language that was chosen.
 """
 
+import hashlib
 import hmac
 import re
 import secrets
@@ -42,6 +43,16 @@ class Visit:
     def owns(self, untrusted_token: str) -> bool:
         """Whether a form came from a page of this visit."""
         return hmac.compare_digest(untrusted_token.encode("utf-8", "replace"), self.token.encode("ascii"))
+
+    def form_key(self, untrusted_form_id: str, *said: str) -> str:
+        """Names a form with what it says: sent again after Back, but changed, it is another one. Empty when it has no id.
+
+        It stands in the session, and tells nothing of what was said: only the cookie opens that, and makes this.
+        """
+        if not untrusted_form_id:
+            return ""
+        text = "\0".join((untrusted_form_id[:32], *said)).encode("utf-8", "replace")
+        return hashlib.blake2b(text, digest_size=16, key=self.cookie.encode("ascii")).hexdigest()
 
     def session(self) -> BrowserSession:
         return self.sessions.load(self.cookie)

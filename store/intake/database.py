@@ -38,6 +38,10 @@ class Database:
             self.engine = _sqlite(url, lasting=lasting) if url.startswith("sqlite:") else _postgresql(url)
         except (ImportError, ValueError, DBAPIError) as error:
             raise SetupError(f"the database cannot be opened: {type(error).__name__}") from error
+        # Made once: each takes longer than a short question. They share the connections.
+        self._to_write = self.engine.execution_options(luwte_writing=True)
+        consistent = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._to_read = self.engine.execution_options(luwte_writing=False, **consistent)
 
     @property
     def is_sqlite(self) -> bool:
@@ -88,11 +92,8 @@ class Database:
 
     @contextmanager
     def _session(self, *, writing: bool) -> Iterator[Session]:
-        options = {"luwte_writing": writing}
-        if not self.is_sqlite and not writing:
-            options["isolation_level"] = "REPEATABLE READ"  # type: ignore[assignment]  # options mix types
         try:
-            with Session(self.engine.execution_options(**options), expire_on_commit=False) as session:
+            with Session(self._to_write if writing else self._to_read, expire_on_commit=False) as session:
                 yield session
         except DBAPIError as error:
             raise _in_own_words(error) from error

@@ -1,14 +1,15 @@
-"""Measure the line on this machine and print a table: `deploy/bench [uploads] [messages] [floods] [tor] [desk]`."""
+"""Measure the line on this machine and print a table: `deploy/bench [uploads] [messages] [pages] [floods] [tor] [desk]`."""
 
 import platform
 import sys
 
-from tests.bench import desk, floods, messages, tor, uploads
+from tests.bench import desk, floods, messages, pages, tor, uploads
 from tests.bench.table import Figure, table
 
 _PARTS = {
     "uploads": uploads.run,
     "messages": messages.run,
+    "pages": pages.run,
     "floods": floods.run,
     "tor": tor.run,
     "desk": desk.run,

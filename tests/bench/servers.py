@@ -60,6 +60,16 @@ def discarding(how: str) -> Iterator[Server]:
 
 
 @contextmanager
+def one_worker(*state: Path) -> Iterator[Server]:
+    """One worker that serves the pages of this intake host; without one, a bare Flask page of their size."""
+    port = free_ports(1)[0]
+    command = [sys.executable, "-m", "tests.bench.one_worker", str(port), *map(str, state)]
+    with _started(command) as process:
+        _await(f"http://127.0.0.1:{port}", process)
+        yield Server(f"http://127.0.0.1:{port}", process.pid)
+
+
+@contextmanager
 def discarding_behind_tor(socket: Path) -> Iterator[None]:
     """The same with the line's receiver, at a UNIX socket to which tor brings its connections."""
     with _started([sys.executable, "-m", "tests.bench.discard", "luwte", str(socket)]) as process:

@@ -44,6 +44,7 @@ def walk(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
     yield mailbox
     yield browser.send(mailbox)
     yield browser.send(mailbox, "x" * 2_000)
+    yield browser.send(mailbox, "hello", subject="filled in by a program")
     sent = browser.send(mailbox, "hello", [("a.jpg", b"x"), ("too-large.jpg", b"x" * 300 * KIB)], form="first")
     yield sent
     yield browser.send(mailbox, "hello", form="first")

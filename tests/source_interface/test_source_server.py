@@ -271,6 +271,7 @@ IMPROPER = {
     "length and chunks": b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "an unknown coding": b"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: garbage-mark\r\n\r\n",
     "an unknown expectation": b"GET / HTTP/1.1\r\nHost: x\r\nExpect: garbage-mark\r\n\r\n",
+    "an expectation of an interim answer": b"GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n",
     "the next protocol": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "a bent chunk": b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     b"Transfer-Encoding: chunked\r\n\r\ngarbage-mark\r\n",
@@ -323,6 +324,44 @@ def test_a_submission_may_come_in_chunks_and_a_long_small_form_may_not(server: S
     endless = b"token=" + b"x" * 40_000
     assert browser.say(head, b"%x\r\n%s\r\n0\r\n\r\n" % (len(endless), endless)).status == 400
     assert "in chunks" in arrived(server)
+
+
+def test_headers_that_ask_for_something_else_change_nothing(browser: SourceBrowser) -> None:
+    """As many bytes, not compressed, no other method, no other address, in the same language."""
+    wanted = browser.get("/login").text
+    for name, value in {
+        "Range": "bytes=0-9",
+        "If-None-Match": "*",
+        "If-Modified-Since": "Thu, 01 Jan 2099 00:00:00 GMT",
+        "Accept": "application/json;q=\xff",
+        "Accept-Encoding": "gzip, br, *;q=0",
+        "Accept-Language": "xx-" + "y" * 3_000 + ";q=9, nl;q=-1, \xff",
+        "X-HTTP-Method-Override": "DELETE",
+        "X-Forwarded-For": "203.0.113.9",
+        "X-Original-URL": "/mailbox",
+        "Forwarded": "host=x;proto=https",
+        "Upgrade": "websocket",
+        "Connection": "upgrade, keep-alive",
+        "Cookie": "luwte=" + "A" * 4_000 + "; luwte; =; luwte=\xff\xfe; __Host-luwte=x" + "; a=b" * 500,
+    }.items():
+        page = SourceBrowser(f"http://127.0.0.1:{browser._port}").ask("GET", "/login", {name: value.encode("latin-1")})
+        assert (page.status, page.text) == (200, wanted), name
+
+
+def test_a_million_parts_are_not_read_to_their_end_and_lose_nothing_that_came_before(
+    server: Server, browser: SourceBrowser
+) -> None:
+    mailbox = browser.open_new_mailbox()
+    fields = {**mailbox.form(having="files").fields, "message": "before a million parts"}
+    pieces = [
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in fields.items()
+    ]
+    million = b"--b\r\nContent-Disposition: form-data\r\n\r\n\r\n" * 1_000_000
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    page = browser.ask("POST", "/mailbox", kind, "".join(pieces).encode() + million + b"--b--\r\n")
+    assert "Your message arrived." in page.text
+    assert "It was too much at once." in page.text
+    assert "before a million parts" in arrived(server)
 
 
 def test_lengths_that_lie(server: Server, browser: SourceBrowser) -> None:
