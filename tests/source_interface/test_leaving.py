@@ -7,7 +7,7 @@ import pytest
 from deploy.trial.browser import Page
 from source_interface.languages import TAGS
 from tests.source_interface.conftest import Intake
-from tests.source_interface.source_browser import HOSTILE, SourceBrowser, language_of, structure, words_of
+from tests.source_interface.source_browser import HOSTILE, SourceBrowser, language_of, mailbox_link, structure, words_of
 from tests.source_interface.test_source_notice import publish
 
 TITLES = {"First page", "Your mailbox", "Advice"}
@@ -28,8 +28,9 @@ def test_titles_say_nothing_and_no_page_but_the_first_names_the_line(intake: Int
     first = browser.get("/")
     assert "The telling name" in visible(first)
     given = browser.new_codename()
-    empty = browser.get("/mailbox")
-    pages = [browser.get("/login"), given, empty, browser.send(empty, "hello")]
+    typing = browser.get(mailbox_link(given))
+    empty = browser.open_new_mailbox()
+    pages = [browser.get("/login"), given, typing, empty, browser.send(empty, "hello")]
     mailbox = browser.get("/mailbox")
     pages += [
         mailbox,

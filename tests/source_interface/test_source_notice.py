@@ -142,7 +142,7 @@ def test_the_day_of_an_answer_and_of_destroying_is_named_as_the_language_writes_
 ) -> None:
     publish(intake, reply_days=9, keep_days=90)
     given = browser.new_codename()
-    sent = browser.send(browser.get(mailbox_link(given)), "hello")
+    sent = browser.send(browser.go_on(given), "hello")
     assert "Come back with your codename after 13 October 2024." in sent.text
     assert "If you wrote today" not in sent.text, "twice on one page"
     carry(intake)
