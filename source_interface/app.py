@@ -136,6 +136,6 @@ def _surround_requests(app: QuietFlask, csp: str) -> None:
     def finish(response: Response) -> Response:
         response.set_data(fill(response.get_data(as_text=True)))
         response.status = f"{response.status_code} Page"  # words of different length would tell pages apart
-        headers.secure(response, csp)
+        headers.secure(response, csp, leaving=visit().has_left)
         visit().finish(response)
         return response

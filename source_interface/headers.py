@@ -1,4 +1,4 @@
-"""Response headers: nothing is stored, nothing is loaded from elsewhere, nothing runs."""
+"""Response headers: nothing is stored, nothing is loaded from elsewhere, nothing runs; leaving clears what a browser kept."""
 
 import base64
 import hashlib
@@ -18,6 +18,10 @@ _FIXED: Final = {
     "X-DNS-Prefetch-Control": "off",
 }
 
+_CLEAR: Final = ("Clear-Site-Data", '"cache", "cookies", "storage"')
+# As long, on every other page: the length of an answer's head must not tell that somebody left.
+_FILL: Final = ("X-Filling-Here", "-" * (len("".join(_CLEAR)) - len("X-Filling-Here")))
+
 
 def content_security_policy(style: str) -> str:
     """Allows this one inline style by its hash, pictures inside the page, forms to ourselves, and nothing else."""
@@ -28,8 +32,10 @@ def content_security_policy(style: str) -> str:
     )
 
 
-def secure(response: Response, policy: str) -> None:
+def secure(response: Response, policy: str, *, leaving: bool = False) -> None:
     """Set what every response has."""
     response.headers.update(_FIXED)
+    name, value = _CLEAR if leaving else _FILL
+    response.headers[name] = value
     response.headers["Content-Security-Policy"] = policy
     response.headers["Content-Type"] = "text/html; charset=utf-8"

@@ -43,12 +43,12 @@ def choose(untrusted_tag: str) -> None:
 
 def number(value: int) -> str:
     """As the language writes it: `100,000`, `100.000`, or with other digits."""
-    return _digits(format_decimal(value, locale=current().locale, numbering_system="default"))
+    return digits(format_decimal(value, locale=current().locale, numbering_system="default"))
 
 
 def date_of(day: int) -> str:
     """A day as people read it: `3 March 2026`."""
-    return _digits(format_date(clock.date_of(day), "long", locale=current().locale))
+    return digits(format_date(clock.date_of(day), "long", locale=current().locale))
 
 
 def one_of(words: Sequence[str]) -> Markup:
@@ -60,5 +60,6 @@ def one_of(words: Sequence[str]) -> Markup:
     return Markup(format_list(marked, style="or", locale=current().locale))  # noqa: S704 - each word is escaped
 
 
-def _digits(text: str) -> str:
+def digits(text: str) -> str:
+    """A text with numbers in it, in the digits of the page's language."""
     return text.translate(_DIGITS.get(current().locale.default_numbering_system, {}))

@@ -19,7 +19,8 @@ from source_interface.services import services
 class LineWords:
     """For the page that answers the current request. `language` is that of the texts; None says nothing.
 
-    `closed_until` is given while the line is closed: the last day on which nobody reads.
+    `closed_until` is given while the line is closed: the last day on which nobody reads. `answered_by` is the day by which
+    who wrote today usually has an answer.
     """
 
     name: str
@@ -28,6 +29,7 @@ class LineWords:
     closed: str | None = None
     closed_until: str | None = None
     reply_days: int | None = None
+    answered_by: str | None = None
     keep_days: int | None = None
 
 
@@ -45,10 +47,21 @@ def name_only() -> None:
     g.line_words = LineWords(services().place.line.name)
 
 
-def collected() -> str | None:
-    """The day before which all that was sent has come to the line's people, for a page."""
-    day = services().place.collected_day()
-    return None if day is None else date_of(day)
+@dataclass(frozen=True)
+class Collected:
+    """The day before which all that was sent has come to the line's people, and by which they destroy that, if they say so."""
+
+    day: str
+    destroyed_by: str | None
+
+
+def collected() -> Collected | None:
+    """For a page; None when there was no such day yet."""
+    day, keep_days = services().place.collected_day(), line_words().keep_days
+    if day is None:
+        return None
+    # What came before that day was collected on it or earlier, and is kept so long from then on.
+    return Collected(date_of(day), None if keep_days is None else date_of(day + keep_days))
 
 
 def advice_words(of: str) -> Mapping[str, str]:
@@ -81,6 +94,7 @@ def _read() -> LineWords:
         closed=None if closed_until is None else text.closed,
         closed_until=None if closed_until is None else date_of(closed_until),
         reply_days=notice.reply_days,
+        answered_by=None if notice.reply_days is None else date_of(place.today() + notice.reply_days),
         keep_days=notice.keep_days,
     )
 

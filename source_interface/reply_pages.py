@@ -60,6 +60,11 @@ class ReplyPage:
     older: bool
     replies: int
 
+    @property
+    def asks(self) -> bool:
+        """Whether something on it can still be answered."""
+        return any(part.request is not None and not part.ended for part in self.parts)
+
 
 def open_replies(place: IntakePlace, mailbox_ref: bytes, identity: Identity, page: int) -> ReplyPage:
     """Page `page` of a mailbox, or the last one there is.

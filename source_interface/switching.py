@@ -45,8 +45,8 @@ def switch(page: str = "") -> str:
             return responding.show(typed)
         case ["answered", *before]:
             return responding.show_answered(repeated=bool(before))
-        case ["left" | "erased" as ended]:
-            return render_template(f"{ended}.html")
+        case ["erased"]:
+            return render_template("erased.html")
         case ["notice", notice] if notice in NOTICES:
             return render_template("notice.html", notice=notice, typed=typed)
     raise NotFound

@@ -25,7 +25,7 @@ _FILL: Final = "_"
 
 
 class Visit:
-    """The visit that a request belongs to. `language` is the tag of one of `offered`."""
+    """The visit that a request belongs to. `language` is the tag of one of `offered`; `has_left`: with this request."""
 
     def __init__(self, request: Request, sessions: Sessions, offered: Container[str]) -> None:
         ours = _OURS.fullmatch(request.cookies.get(_COOKIE, ""))
@@ -33,7 +33,7 @@ class Visit:
         tag = untrusted_tag.rstrip(_FILL)
         self.language = tag if tag in offered else ENGLISH.tag
         self.sessions = sessions
-        self._left = False
+        self.has_left = False
 
     @property
     def token(self) -> str:
@@ -61,10 +61,10 @@ class Visit:
         """Forget the session and give the browser a fresh cookie, in which the language is forgotten, too."""
         self.sessions.delete(self.cookie)
         self.cookie = new_cookie()
-        self._left = True
+        self.has_left = True
 
     def finish(self, response: Response) -> None:
-        tag = ENGLISH.tag if self._left else self.language
+        tag = ENGLISH.tag if self.has_left else self.language
         response.set_cookie(_COOKIE, cookie_value(self.cookie, tag), httponly=True, samesite="Strict", path="/")
 
 

@@ -117,7 +117,7 @@ def test_an_answer_through_tor_tells_neither_program_nor_time(line: OnionLine, t
     assert set(first) == {
         "cache-control", "connection", "content-length", "content-security-policy", "content-type", "cross-origin-embedder-policy",
         "cross-origin-opener-policy", "cross-origin-resource-policy", "permissions-policy", "referrer-policy", "set-cookie",
-        "x-content-type-options", "x-dns-prefetch-control", "x-frame-options",
+        "x-content-type-options", "x-dns-prefetch-control", "x-filling-here", "x-frame-options",
     }  # fmt: skip
 
 

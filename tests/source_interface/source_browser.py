@@ -206,6 +206,11 @@ def check_page(page: Page) -> None:
 def _check_headers(page: Page) -> None:
     for name, value in HEADERS.items():
         assert page.headers.get(name) == value, (name, page.headers.get(name))
+    # What leaving says to the browser is as long as what fills its place on every other page.
+    kept, cleared = page.headers.get("X-Filling-Here"), page.headers.get("Clear-Site-Data")
+    assert (kept is None) != (cleared is None)
+    assert len(f"X-Filling-Here{kept}" if cleared is None else f"Clear-Site-Data{cleared}") == 44
+    assert cleared is None or page.path == "/leave"
     policy = page.headers["Content-Security-Policy"]
     html = page.body.decode()
     styles = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)

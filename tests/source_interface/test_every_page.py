@@ -18,7 +18,7 @@ from deploy.trial.browser import Page
 from source_interface.languages import TAGS
 from store.intake.settings import KIB
 from tests.source_interface.conftest import Intake
-from tests.source_interface.source_browser import language_of
+from tests.source_interface.source_browser import SourceBrowser, language_of
 from tests.source_interface.test_languages import walk
 from tests.support import axe
 from tests.support.browser import NotInstalledError
@@ -61,6 +61,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Findings]:
     (folder / "axe.txt").write_text("\n".join(lines) + "\n", "utf-8")
 
 
+def walk_out(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
+    """And then leave, to a page on which no language can be chosen."""
+    yield from walk(intake, browser)
+    yield browser.leave(browser.get("/"))
+
+
 def show(driver: webdriver.Chrome, html: str) -> None:
     """The page as it came, without asking for it again: what forms answer can be looked at too."""
     frame = driver.execute_cdp_cmd("Page.getFrameTree", {})["frameTree"]["frame"]["id"]
@@ -92,7 +98,7 @@ def test_every_page_in_every_language(
         browser.switch(browser.get("/"), tag)
     kept = os.environ.get("LUWTE_SCREENSHOTS")
     pages = report.setdefault(tag, [])
-    for number, page in enumerate(walk(intake, browser)):
+    for number, page in enumerate(walk_out(intake, browser)):
         assert language_of(page) == tag
         show(driver, page.body.decode())
         if kept:

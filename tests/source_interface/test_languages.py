@@ -73,7 +73,6 @@ def walk(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
     yield browser.erase(mailbox, "mailbox")
     carry(intake)
     yield browser.get("/")
-    yield browser.leave(mailbox)
 
 
 def _answering(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:

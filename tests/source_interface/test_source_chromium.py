@@ -315,13 +315,24 @@ def history(driver: webdriver.Chrome) -> list[dict[str, str]]:
 
 
 def test_nothing_of_a_visit_stays_in_the_browser_after_leaving(person: Person) -> None:
-    person.open("/")
-    person.type_back(" ".join(person.get_codename()))
+    source = Source(person.intake)
+    person.intake.reply("a secret answer")
+    person.open("/login")
+    person.find("[name=codename]").send_keys(source.typed)
+    person.click('form[action="/login"] button')
     first = person.driver.get_cookies()
     assert [(cookie["name"], cookie["httpOnly"], cookie["sameSite"]) for cookie in first] == [("luwte", True, "Strict")]
     assert "expiry" not in first[0]
+    person.open("/mailbox")
+    assert "a secret answer" in person.text
+    person.open("/")
+    person.type_back(" ".join(person.get_codename()))
     person.click('form[action="/leave"] button')
-    assert person.driver.get_cookies()[0]["value"] != first[0]["value"]
-    for _ in range(3):
+    assert person.text.startswith("October 2024")
+    assert person.driver.title == "October 2024"
+    assert person.driver.get_cookies() == [], "cleared with the page that came"
+    for _ in history(person.driver)[:-1]:
         person.driver.back()
         assert not person.driver.find_elements(By.CSS_SELECTOR, "ol.codename li"), "Back shows no codename"
+        assert "a secret answer" not in person.driver.page_source
+        assert source.words[0] not in person.driver.page_source

@@ -1,14 +1,16 @@
 """The questions in Tor Browser's engine at its Safest level, where no script runs: folded, opened, and 112 shown at once."""
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from source_interface.questions import shipped
 from tests.source_interface.conftest import Intake
-from tests.support.browser import WIDTHS, NotInstalledError, type_back
+from tests.source_interface.test_source_mailbox import Source
+from tests.support.browser import PAGE_SECONDS, WIDTHS, NotInstalledError, type_back
 from tests.support.firefox import Firefox, Level
 
 WARNING = "#q-danger-yes"
@@ -111,3 +113,46 @@ def test_what_ships_fits_a_telephone_unfolded_in_its_fullest_form(firefox: Firef
             firefox.fill(f"[name={question.name}]", "w" * 800)
     firefox.press('form[action="/mailbox"] button')
     assert not [width for width in WIDTHS if firefox.too_wide(width)]
+
+
+def test_leaving_by_the_keyboard_hides_and_forgets_and_back_brings_nothing(
+    firefox: Firefox, intake: Intake, pictures: Path
+) -> None:
+    source = Source(intake)
+    intake.reply("a secret answer")
+    firefox.open(f"{intake.url}/login")
+    firefox.fill("[name=codename]", source.typed)
+    firefox.press('form[action="/login"] button')
+    assert len(firefox.cookies()) == 1
+    firefox.open(f"{intake.url}/mailbox")
+    assert "a secret answer" in firefox.text
+    firefox.fill("textarea[name=message]", "half a message")
+    firefox.leave_by_keyboard()
+    assert firefox.text.startswith("October 2024")
+    for width in WIDTHS:
+        firefox.screenshot(pictures / f"left-{width}.png", width)
+    assert firefox.cookies() == [], "cleared with the page that came"
+    for _ in range(3):
+        firefox.back()
+        for secret in ("a secret answer", "half a message", source.words[0]):
+            assert secret not in firefox.source
+
+
+def test_a_pressed_leave_now_hides_the_page_before_an_answer_has_come(firefox: Firefox, intake: Intake) -> None:
+    """Through Tor that takes seconds."""
+    answer, inner = threading.Event(), intake.app.wsgi_app
+
+    def held(environ: dict[str, str], start: Callable[..., object]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/leave":
+            answer.wait(PAGE_SECONDS)
+        return inner(environ, start)
+
+    intake.app.wsgi_app = held
+    try:
+        firefox.open(intake.url)
+        assert "Report something" in firefox.text
+        firefox.click('form[action="/leave"] button')
+        assert "Report something" not in firefox.text
+        assert "Leave now" in firefox.text
+    finally:
+        answer.set()

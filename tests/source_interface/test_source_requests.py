@@ -120,12 +120,15 @@ def unlike_each_other(page: Page) -> str:
     return re.sub(r'value="[0-9a-f]+(-[0-9a-f]+)?"|slot=[0-9a-f]+', "", page.body.decode())
 
 
-def test_no_page_after_an_answer_names_the_line(source: Source) -> None:
+def test_a_yes_can_be_taken_back_while_its_question_is_here_and_the_page_says_so(source: Source) -> None:
     ask(source, CONSENT)
-    page = come_to_request(source)
-    for done in (say(source, page, "ask"), say(source, page, "yes"), say(source, page, "yes")):
-        assert "<title>Your mailbox</title>" in done.body.decode()
-        assert '<span class="name"></span>' in done.body.decode()
+    say(source, come_to_request(source), "yes")
+    source.intake.clock.day += 1
+    page = source.come_back()
+    assert "Answer, or change your answer" in page.text
+    assert "While a question is here, you can change your answer or take back a yes." in page.text
+    source.intake.clock.day = CONSENT.until + 1
+    assert "While a question is here" not in source.come_back().text
 
 
 def test_the_host_keeps_an_answer_as_it_keeps_a_message(source: Source) -> None:

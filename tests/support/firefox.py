@@ -30,6 +30,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from marionette_driver import errors
     from marionette_driver.by import By
+    from marionette_driver.keys import Keys
     from marionette_driver.marionette import Marionette, WebElement
 
 FIREFOX = shutil.which("firefox-esr")
@@ -178,6 +179,26 @@ class Firefox:
     def click(self, selector: str) -> None:
         """Where no other page comes of it."""
         self._find(selector).click()
+
+    def back(self) -> None:
+        """To the page before, if the browser still shows one: an error of its own is as good as any."""
+        before = self._page()[0]
+        self._system("gBrowser.selectedBrowser.goBack();")
+        wait_until(lambda: self._page()[0] != before and not self._page()[2], PAGE_SECONDS)
+
+    def leave_by_keyboard(self) -> None:
+        """With the keys for "Leave now", wherever the cursor is."""
+        before = self._page()[0]
+        self._find("html").send_keys(Keys.ALT + Keys.SHIFT + "x")
+        self._await_page(before, "after the keys")
+
+    def cookies(self) -> list[str]:
+        """What the browser keeps for the site shown, by its own book: the driver does not see into first parties' compartments."""
+        values = self._system(
+            "const site = gBrowser.selectedBrowser.contentPrincipal;"
+            "return Services.cookies.getCookiesFromHost(site.host, site.originAttributes).map(one => one.value);"
+        )
+        return [str(value) for value in values]
 
     def _await_page(self, before: int, what: str) -> None:
         """Asks the browser's own process alone, which knows when all of a page has come; a page being replaced does not."""
