@@ -37,7 +37,7 @@ def choose(untrusted_tag: str) -> None:
         refresh()
 
 
-def number(value: int) -> str:
+def number(value: float) -> str:
     """As the language writes it: `100,000`, `100.000`, or with other digits."""
     return _digits(format_decimal(value, locale=current().locale, numbering_system="default"))
 

@@ -187,7 +187,7 @@ def test_what_became_of_a_message_is_told_again_in_the_other_language(intake: In
     mailbox = browser.open_new_mailbox()
     sent = browser.send(mailbox, "hello", [("photo.jpg", b"x"), ("too-large", b"x" * 300 * KIB)])
     turned = browser.switch(sent, "nl")
-    assert "Uw bericht is aangekomen. 1 bestand is heel aangekomen: photo.jpg." in turned.text
+    assert "Uw bericht is aangekomen. 1 bestand is heel aangekomen: photo.jpg · 1 byte" in turned.text
     assert "too-large" in turned.text
     fresh = browser.get("/mailbox")
     assert "aangekomen:" not in browser.switch(fresh, "en").text
