@@ -4,15 +4,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import pytest
-
 from deploy.trial.browser import Page, Upload
 from source_interface.derivation import Derivation
 from source_interface.services import EXTENSION
 from store.intake.sessions import Coming
 from store.intake.settings import MIB
 from tests.source_interface.conftest import TEST_KDF, Intake
-from tests.source_interface.source_browser import RIGHT_TO_LEFT, SourceBrowser
+from tests.source_interface.source_browser import SourceBrowser
 
 NOTHING = "Nothing is coming in at this moment."
 
@@ -88,12 +86,9 @@ def test_what_was_killed_in_the_middle_is_not_said_to_be_coming_for_ever(
     assert NOTHING in browser.get(link).text
 
 
-@pytest.mark.parametrize("language", ["nl", "ar"])
-def test_it_is_read_in_another_language_and_goes_on_by_itself(
-    intake: Intake, browser: SourceBrowser, language: str
-) -> None:
+def test_it_is_read_in_another_language_and_goes_on_by_itself(intake: Intake, browser: SourceBrowser) -> None:
     link = progress_link(browser.open_new_mailbox())
     note(intake, browser, MIB // 2, 3 * MIB)
-    page = browser.switch(browser.get(link), language)
+    page = browser.switch(browser.get(link), "nl")
     assert page.headers["Refresh"] == f"10;url={link}&look=00", "not to where the language was changed"
-    assert ("من" if language in RIGHT_TO_LEFT else "512 KiB van 3 MiB") in page.text
+    assert "512 KiB van 3 MiB" in page.text
