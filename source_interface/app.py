@@ -20,6 +20,7 @@ from source_interface import (
     leaving,
     login,
     mailbox,
+    progress,
     responding,
     switching,
     wording,
@@ -67,7 +68,7 @@ def create_app(
     )
     style = _fill_templates(app)
     Babel(app, locale_selector=lambda: current().locale).domain_instance = page_texts()
-    parts = (landing, codename_pages, advice_pages, login, mailbox, responding, leaving, switching)
+    parts = (landing, codename_pages, advice_pages, login, mailbox, progress, responding, leaving, switching)
     for blueprint in (part.pages for part in parts):
         app.register_blueprint(blueprint)
     register(app)
@@ -81,10 +82,9 @@ def _fill_templates(app: QuietFlask) -> str:
     app.jinja_env.globals.update(
         style=Markup(style),  # noqa: S704 - our own file
         file_name=wording.file_name,
-        file_limit=wording.file_limit,
+        file_size=wording.file_size,
         number=number,
         one_of=one_of,
-        receipt_sentence=wording.receipt,
         too_long_sentence=wording.too_long,
     )
     app.jinja_env.filters.update(

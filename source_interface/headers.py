@@ -24,11 +24,16 @@ _FILL: Final = ("X-Filling-Here", "-" * (len("".join(_CLEAR)) - len("X-Filling-H
 
 
 def content_security_policy(style: str) -> str:
-    """Allows this one inline style by its hash, pictures inside the page, forms to ourselves, and nothing else."""
+    """Allows this one inline style by its hash, pictures inside the page, forms to ourselves, and nothing else.
+
+    A link may open a tab. That has a sandbox of its own by this policy; with that of its opener, too, a browser would refuse it
+    for the opener policy that all pages have.
+    """
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'; sandbox allow-forms allow-same-origin"
+        "base-uri 'none'; frame-ancestors 'none'; sandbox allow-forms allow-same-origin "
+        "allow-popups allow-popups-to-escape-sandbox"
     )
 
 

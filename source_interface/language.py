@@ -41,7 +41,7 @@ def choose(untrusted_tag: str) -> None:
         refresh()
 
 
-def number(value: int) -> str:
+def number(value: float) -> str:
     """As the language writes it: `100,000`, `100.000`, or with other digits."""
     return digits(format_decimal(value, locale=current().locale, numbering_system="default"))
 

@@ -31,7 +31,14 @@ def mailbox() -> str:
 def submit() -> str:
     """Take in a submission. What arrived whole is kept whatever happens to the rest."""
     settings = services().place.settings
-    receiver = Receiver(services().place, services().questions, visit(), services().derivation, budget())
+    receiver = Receiver(
+        services().place,
+        services().questions,
+        visit(),
+        services().derivation,
+        budget(),
+        length=request.content_length or 0,
+    )
     # Four bytes a character at most, and browsers send two bytes for each line end. What is cut is too long to be given back.
     most_bytes = max(5 * settings.message_characters, 2 * TYPED_BYTES)
     is_multipart = request.mimetype == "multipart/form-data"
@@ -92,6 +99,8 @@ def _remember(outcome: Outcome, slot: Slot) -> None:
     with visit().sessions.changing(visit().cookie) as session:
         if outcome.kept and (used := session.slot(slot.slot_id)) is not None:
             session.put(replace(used, codename=None))
+        if Problem.REPEATED not in outcome.problems:
+            session.coming.pop(form_id, None)
         if form_id and Problem.REPEATED not in outcome.problems:
             if outcome.kept:
                 session.remember(form_id, told)

@@ -4,6 +4,7 @@ Werkzeug's own form parsing would spool a file to a temporary file in plaintext;
 keeps none. Only fields are gathered, within a bound.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,8 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 UPLOADS: Final = "/mailbox"  # the one address to which long bodies are sent
 
 _READ_BYTES: Final = 1 << 20  # smaller reads are several times slower through gunicorn
+_SLOW_READ_BYTES: Final = 64 * 1024  # from who is slow, so that it is seen how much has come
+_SLOW_SECONDS: Final = 1.0  # for one read
 _MOST_HELD_BYTES: Final = 2 * _READ_BYTES  # of what must be whole to be understood
 _MOST_HEADER_BYTES: Final = 256 * 1024  # of all parts' headers: taking them apart is slow
 _HEADER_END: Final = b"\r\n\r\n"  # all that a browser sends
@@ -83,10 +86,13 @@ def receive(request: Request, *, most_field_bytes: int) -> Iterator[Part]:
 
 
 def _events(request: Request, decoder: MultipartDecoder) -> Iterator[object]:
-    headers = _Allowance(_MOST_HEADER_BYTES)
+    headers, size = _Allowance(_MOST_HEADER_BYTES), _SLOW_READ_BYTES
     try:
         while True:
-            data = request.stream.read(_READ_BYTES)
+            began = time.monotonic()
+            data = request.stream.read(size)
+            is_slow = time.monotonic() - began > _SLOW_SECONDS
+            size = max(size // 2, _SLOW_READ_BYTES) if is_slow else min(size * 2, _READ_BYTES)
             decoder.receive_data(data or None)
             while not isinstance(event := _next_event(decoder, headers), NeedData):
                 if isinstance(event, Epilogue):

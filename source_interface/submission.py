@@ -27,10 +27,10 @@ from store.intake.errors import (
     TooLargeError,
 )
 from store.intake.place import IntakePlace
-from store.intake.sessions import Slot, Told
+from store.intake.sessions import Coming, Slot, Told
 from store.intake.submissions import IncomingFile, Receipt, Submission
 
-_TOUCH_EVERY_SECONDS: Final = 300
+_TELL_EVERY_SECONDS: Final = 5  # how much has come
 _DECOY: Final = "subject"  # a honeypot: a person leaves it empty
 _FIELDS: Final = frozenset({"token", "slot", "form", "message", "language", "told", "warned", _DECOY})
 _NAMELESS: Final = "file"  # for what came without a name
@@ -105,8 +105,16 @@ class Receiver:
     """Takes in one form from the mailbox page. Use once: `take`."""
 
     def __init__(
-        self, place: IntakePlace, asked: Questions, visit: Visit, derivation: Derivation, budget: Budget
+        self,
+        place: IntakePlace,
+        asked: Questions,
+        visit: Visit,
+        derivation: Derivation,
+        budget: Budget,
+        *,
+        length: int = 0,
     ) -> None:
+        """`length` is that of the form in bytes, if its sender said so."""
         self._place, self._visit, self._derivation, self._budget = place, visit, derivation, budget
         self._settings = place.settings
         self._fields: dict[str, str] = {}
@@ -120,7 +128,8 @@ class Receiver:
         self._nameless = False
         self._files = 0
         self._thrown_away = 0
-        self._touched = self._derivation.started()
+        self._length, self._received = length, 0
+        self._told = self._derivation.started()
 
     def take(self, parts: Iterable[Part]) -> Outcome:
         """Read the form to its end, or as far as it comes, and keep what arrived whole."""
@@ -155,6 +164,7 @@ class Receiver:
         if self._outcome.slot is not None and Problem.REPEATED not in self._outcome.problems:
             with self._visit.sessions.changing(self._visit.cookie) as session:
                 session.receipts.pop(self._outcome.form_id, None)
+                session.coming.pop(self._outcome.form_id, None)
 
     def _part(self, part: Part) -> None:
         match part:
@@ -285,6 +295,7 @@ class Receiver:
             self._refuse_file(Problem.NO_SPACE)
 
     def _piece(self, piece: FilePiece) -> None:
+        self._received += len(piece.data)
         if self._nameless and piece.data:
             self._begin_file(_NAMELESS)
         if self._file is None:
@@ -301,9 +312,10 @@ class Receiver:
             self._refuse_file(Problem.MAILBOX_FULL)
         except NoSpaceError:
             self._refuse_file(Problem.NO_SPACE)
-        if self._derivation.started() - self._touched > _TOUCH_EVERY_SECONDS:
-            self._visit.sessions.touch(self._visit.cookie)
-            self._touched = self._derivation.started()
+        if self._derivation.started() - self._told >= _TELL_EVERY_SECONDS:
+            coming = Coming(self._received, self._length)
+            self._visit.sessions.note_coming(self._visit.cookie, self._outcome.form_id, coming)
+            self._told = self._derivation.started()
 
     def _refuse_file(self, problem: Problem) -> None:
         self._drop_file()

@@ -10,7 +10,7 @@ from typing import Final
 from flask import Blueprint, render_template, request
 from werkzeug.exceptions import NotFound
 
-from source_interface import advice_pages, codename_pages, landing, mailbox, responding
+from source_interface import advice_pages, codename_pages, landing, mailbox, progress, responding
 from source_interface.answers import NOTICES
 from source_interface.filling import fitting
 from source_interface.language import choose
@@ -21,6 +21,7 @@ _PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "": landing.landing,
     "codename": codename_pages.show_codename,
     "mailbox": mailbox.mailbox,
+    "sending": progress.progress,
     "advice": advice_pages.topics,
 }
 

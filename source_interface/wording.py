@@ -1,4 +1,4 @@
-"""What a source is told about a submission, in plain sentences."""
+"""What a source is told about a submission: facts, and the words of names, sizes and answers."""
 
 from dataclasses import replace
 from typing import Final
@@ -13,6 +13,7 @@ from source_interface.reply_pages import safe_text
 from source_interface.submission import Outcome, Problem
 from store.intake.sessions import Told
 
+_KIB: Final = 1024
 _MIB: Final = 1024 * 1024
 _NAME_CHARACTERS: Final = 60
 _NAME_HTML_BYTES: Final = 120  # forty of them stand on one page, twice
@@ -31,36 +32,10 @@ def told(outcome: Outcome) -> Told:
     return Told(
         kept is not None and kept.message,
         len(files),
-        tuple(file_name(name) for name, _ in files[:_NAMES]),
+        tuple((file_name(name), length) for name, length in files[:_NAMES]),
         tuple(map(file_name, outcome.refused[:_NAMES])),
         tuple(problem.value for problem in outcome.problems),
     )
-
-
-def receipt(told: Told) -> str:
-    """What arrived, in one or two sentences."""
-    sentences = []
-    if told.message:
-        sentences.append(gettext("Your message arrived."))
-    if told.files:
-        names, files = ", ".join(told.names), told.files
-        sentences.append(
-            ngettext(
-                "%(count)s file arrived whole: %(names)s.",
-                "%(count)s files arrived whole: %(names)s.",
-                files,
-                count=number(files),
-                names=names,
-            )
-        )
-    if not sentences:
-        sentences.append(gettext("Nothing of it arrived."))
-    if Problem.BROKEN_OFF.value in told.problems:
-        sentences.append(gettext("Then the connection broke off."))
-        if told.refused:
-            sentences.append(gettext("Not whole, and not kept: %(names)s.", names=", ".join(told.refused)))
-        sentences.append(gettext("Please send what is missing again."))
-    return " ".join(sentences)
 
 
 def file_name(untrusted_name: str) -> str:
@@ -72,10 +47,13 @@ def file_name(untrusted_name: str) -> str:
     return shown if shown == whole else shown[:-1] + "…"
 
 
-def file_limit(file_bytes: int) -> str:
-    if file_bytes >= _MIB:
-        return gettext("%(size)s MiB", size=number(file_bytes // _MIB))
-    return ngettext("%(size)s byte", "%(size)s bytes", file_bytes, size=number(file_bytes))
+def file_size(length: int) -> str:
+    """So many bytes, as people read them: `2.5 MiB`, `12 KiB`, `1 byte`. Never more than there are, so limits read well."""
+    if length >= _MIB:
+        return gettext("%(size)s MiB", size=number(length // _MIB if length >= 10 * _MIB else length * 10 // _MIB / 10))
+    if length >= _KIB:
+        return gettext("%(size)s KiB", size=number(length // _KIB))
+    return ngettext("%(size)s byte", "%(size)s bytes", length, size=number(length))
 
 
 def plain(words: Words) -> str:

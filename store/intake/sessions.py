@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, delete, event, func, select
@@ -31,6 +31,8 @@ from store.intake.tables import UNORDERED
 COOKIE_LENGTH: Final = 43  # characters
 MOST_SLOTS: Final = 8
 _MOST_RECEIPTS: Final = 8
+_MOST_COMING: Final = 8
+_SILENT_SECONDS: Final = 300  # then nothing is coming any more: whatever took it in was killed
 _REMOVED_AT_ONCE: Final = 500  # rows, so that no other visit waits long for the database
 
 
@@ -77,13 +79,13 @@ class Slot:
 class Told:
     """What a source is told about one submission: facts, for sentences in whatever language the page has.
 
-    `names` are those of kept files, as they are shown; `files` counts all of them. `refused` are names, too. `problems` are
-    the values of the pages' own list.
+    `arrived` are names of kept files, as they are shown, and their lengths in bytes; `files` counts all of them. `refused` are
+    names, too. `problems` are the values of the pages' own list.
     """
 
     message: bool = False
     files: int = 0
-    names: tuple[str, ...] = ()
+    arrived: tuple[tuple[str, int], ...] = ()
     refused: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -93,17 +95,28 @@ class Told:
         return self.message or self.files > 0
 
 
+@dataclass(frozen=True, repr=False)
+class Coming:
+    """How many bytes of a form have come, and how many it has: 0 when its sender did not say. `at` is when that was so."""
+
+    received: int
+    length: int = 0
+    at: int = 0
+
+
 @dataclass(repr=False)
 class BrowserSession:
     """What one browser's cookie opens. `notes` are for a slot's next page, `shown` is what its latest page told.
 
-    `receipts` answer a repeated form; those of forms that are still coming in tell nothing yet.
+    `receipts` answer a repeated form; those of forms that are still coming in tell nothing yet. Of these `coming` says how
+    much is there, when they take longer.
     """
 
     slots: list[Slot] = field(default_factory=list)
     receipts: dict[str, Told] = field(default_factory=dict)
     notes: dict[str, Told] = field(default_factory=dict)
     shown: dict[str, Told] = field(default_factory=dict)
+    coming: dict[str, Coming] = field(default_factory=dict)
 
     def slot(self, slot_id: str | None) -> Slot | None:
         """The slot with this id; without one the latest."""
@@ -183,15 +196,18 @@ class Sessions:
             row.day = today(self._clock)
             row.box = seal_box(_key(secret), _encode(changed, int(self._clock.now())))
 
-    def touch(self, cookie: str) -> None:
-        """An upload in progress counts as use. Nothing happens when there is no session."""
+    def note_coming(self, cookie: str, form_id: str, coming: Coming) -> None:
+        """An upload in progress counts as use, and says how much has come. Nothing happens when there is no session."""
         if (secret := _secret(cookie)) is None:
             return
         with self._database.writing() as session:
             row = session.get(_Row, _row_id(secret), with_for_update=True)
             if row is not None:
+                now, changed = int(self._clock.now()), self._open(secret, row.box)
+                if changed.slots and (form_id in changed.coming or len(changed.coming) < _MOST_COMING):
+                    changed.coming[form_id] = replace(coming, at=now)
                 row.day = today(self._clock)
-                row.box = seal_box(_key(secret), _encode(self._open(secret, row.box), int(self._clock.now())))
+                row.box = seal_box(_key(secret), _encode(changed, now))
 
     def delete(self, cookie: str) -> None:
         if (secret := _secret(cookie)) is not None:
@@ -233,7 +249,9 @@ class Sessions:
             used, opened = _decode(open_box(_key(secret), box))
         except (CryptoError, ValueError):
             return BrowserSession()
-        return opened if self._clock.now() - used <= self._idle else BrowserSession()
+        now = self._clock.now()
+        opened.coming = {form_id: one for form_id, one in opened.coming.items() if now - one.at <= _SILENT_SECONDS}
+        return opened if now - used <= self._idle else BrowserSession()
 
     def _make_room(self, session: Session) -> None:
         """A flood of sessions pushes out others at random, itself most of all: rows are random."""
@@ -279,6 +297,7 @@ def _encode(session: BrowserSession, used: int) -> bytes:
         "receipts": [[k, *_told(v)] for k, v in session.receipts.items()],
         "notes": [[s.slot_id, *_told(session.notes[s.slot_id])] for s in session.slots if s.slot_id in session.notes],
         "shown": [[s.slot_id, *_told(session.shown[s.slot_id])] for s in session.slots if s.slot_id in session.shown],
+        "coming": [[form_id, one.received, one.length, one.at] for form_id, one in session.coming.items()],
     })
 
 
@@ -295,14 +314,17 @@ def _decode(plain: bytes) -> tuple[int, BrowserSession]:
     receipts = {k: _of_told(told) for k, *told in fields.array("receipts", most=_MOST_RECEIPTS)}
     notes = {k: _of_told(told) for k, *told in fields.array("notes", most=MOST_SLOTS)}
     shown = {k: _of_told(told) for k, *told in fields.array("shown", most=MOST_SLOTS)}
+    coming = {form_id: Coming(*figures) for form_id, *figures in fields.array("coming", most=_MOST_COMING)}
     fields.done()
-    return used, BrowserSession(slots, receipts, notes, shown)
+    return used, BrowserSession(slots, receipts, notes, shown, coming)
 
 
 def _told(told: Told) -> list[Any]:
-    return [int(told.message), told.files, list(told.names), list(told.refused), list(told.problems)]
+    return [int(told.message), told.files, [list(one) for one in told.arrived], list(told.refused), list(told.problems)]
 
 
 def _of_told(told: list[Any]) -> Told:
-    message, files, names, refused, problems = told
-    return Told(bool(message), files, tuple(names), tuple(refused), tuple(problems))
+    message, files, arrived, refused, problems = told
+    return Told(
+        bool(message), files, tuple((name, length) for name, length in arrived), tuple(refused), tuple(problems)
+    )

@@ -92,17 +92,17 @@ class Intake:
 
     def blobs(self) -> int:
         """How many sealed things are kept at all."""
-        return len(self._blob_files())
+        return len(self.blob_files())
 
     def await_blob_bytes(self, wanted: int) -> None:
         """Until so many sealed bytes have come to rest, whole or not yet."""
         wait_until(
-            lambda: sum(map(size_now, self._blob_files())) >= wanted,
+            lambda: sum(map(size_now, self.blob_files())) >= wanted,
             every=0,
             words=lambda: f"less than {wanted} bytes came",
         )
 
-    def _blob_files(self) -> list[Path]:
+    def blob_files(self) -> list[Path]:
         return [path for path in (self.place.state / "blobs").rglob("*") if path.is_file()]
 
     def keys(self, words: list[str]) -> SourceKeys:

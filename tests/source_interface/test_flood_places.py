@@ -70,6 +70,7 @@ def fill(stack: contextlib.ExitStack, server: OnionServer, places: int) -> None:
     """Have silent uploads hold all these places of both workers, each on a circuit of its own.
 
     Of so many that come after the first, each is refused or pushes one out: whatever worker they came to has no place left.
+    On a busy machine one worker may take in nearly all of them at first: then more are sent.
     """
     waiting: list[socket.socket] = []
 
@@ -79,10 +80,12 @@ def fill(stack: contextlib.ExitStack, server: OnionServer, places: int) -> None:
         waiting = [connection for connection in waiting if connection not in gone]
         return len(waiting) <= places
 
-    for number in range(10_000, 10_000 + 16 * places):
-        waiting.append(held(stack, server.circuit(number)))
+    for number in range(160 * places):
+        if number >= 16 * places and len(waiting) == places:
+            return
+        waiting.append(held(stack, server.circuit(10_000 + number)))
         wait_until(fits, ENOUGH_SECONDS, every=0.01)
-    assert len(waiting) == places
+    raise AssertionError(f"{len(waiting)} of {places} places are held")
 
 
 def test_three_silent_circuits_keep_no_upload_out(server: OnionServer) -> None:

@@ -133,7 +133,7 @@ def test_an_upload_that_is_slow_but_honest_takes_its_time(server: OnionServer) -
         page, page.form(having="files"), {"message": "slow"}, [("files", Upload("slow", size, pieces))]
     )
     assert time.monotonic() - began > 2 * DEADLINES["body_grace_seconds"]
-    assert "arrived whole: slow" in page.text
+    assert "arrived whole: slow · 600 KiB" in page.text
 
 
 def looks_in(server: OnionServer, number: int) -> None:

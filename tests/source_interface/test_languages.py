@@ -11,7 +11,8 @@ from crypto.request import ConsentRequest, Question
 from deploy.trial.browser import Page
 from source_interface import create_app
 from source_interface.languages import LANGUAGES, TAGS
-from store.intake.settings import KIB
+from store.intake.sessions import Coming
+from store.intake.settings import KIB, MIB
 from tests.source_interface.conftest import DAY, Intake
 from tests.source_interface.source_browser import (
     HOSTILE,
@@ -42,6 +43,10 @@ def walk(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
         yield browser.submit(asked, asked.form(action="/codename/typed"), {"codename": typed})
     mailbox = browser.go_on(given)
     yield mailbox
+    sending = next(link for link in mailbox.links if link.startswith("/sending"))
+    yield browser.get(sending)
+    intake.place.sessions.note_coming(browser.secret, "form", Coming(5 * KIB, 9_999 * MIB))
+    yield browser.get(f"{sending}&look=60")
     yield browser.send(mailbox)
     yield browser.send(mailbox, "x" * 2_000)
     yield browser.send(mailbox, "hello", subject="filled in by a program")
@@ -187,7 +192,7 @@ def test_what_became_of_a_message_is_told_again_in_the_other_language(intake: In
     mailbox = browser.open_new_mailbox()
     sent = browser.send(mailbox, "hello", [("photo.jpg", b"x"), ("too-large", b"x" * 300 * KIB)])
     turned = browser.switch(sent, "nl")
-    assert "Uw bericht is aangekomen. 1 bestand is heel aangekomen: photo.jpg." in turned.text
+    assert "Uw bericht is aangekomen. 1 bestand is heel aangekomen: photo.jpg · 1 byte" in turned.text
     assert "too-large" in turned.text
     fresh = browser.get("/mailbox")
     assert "aangekomen:" not in browser.switch(fresh, "en").text

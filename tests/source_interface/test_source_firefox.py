@@ -1,17 +1,22 @@
-"""The questions in Tor Browser's engine at its Safest level, where no script runs: folded, opened, and 112 shown at once."""
+"""Tor Browser's engine at its Safest level, where no script runs: the questions folded and opened, and how much has arrived."""
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from source_interface import progress, submission
 from source_interface.questions import shipped
+from store.intake.settings import MIB
 from tests.source_interface.conftest import Intake
 from tests.source_interface.test_source_mailbox import Source
 from tests.support.browser import PAGE_SECONDS, WIDTHS, NotInstalledError, type_back
-from tests.support.firefox import Firefox, Level
+from tests.support.firefox import REPLACED, Firefox, Level
+from tests.support.waiting import tried_until, wait_until
 
 WARNING = "#q-danger-yes"
 
@@ -37,7 +42,7 @@ def pictures(tmp_path: Path) -> Path:
 def look(firefox: Firefox, pictures: Path, name: str) -> None:
     for width in WIDTHS:
         assert not firefox.too_wide(width), (name, width)
-        firefox.screenshot(pictures / f"questions-{name}-{width}.png", width)
+        firefox.screenshot(pictures / f"{name}-{width}.png", width)
 
 
 def test_answering_by_hand(firefox: Firefox, intake: Intake, pictures: Path) -> None:
@@ -58,11 +63,11 @@ def test_answering_by_hand(firefox: Firefox, intake: Intake, pictures: Path) -> 
     assert firefox.texts("ol.codename li") == shown
     type_back(firefox)
     assert "Is anyone in danger now?" not in firefox.text, "folded"
-    look(firefox, pictures, "folded")
+    look(firefox, pictures, "questions-folded")
     firefox.click("summary")
     assert "Is anyone in danger now?" in firefox.text
     assert "call 112" not in firefox.text
-    look(firefox, pictures, "open")
+    look(firefox, pictures, "questions-open")
     firefox.click("input[name=q-danger][value=yes]")
     assert "call 112" in firefox.text, "at once, before anything is sent"
     firefox.click("input[name=q-danger][value=unsure]")
@@ -75,14 +80,14 @@ def test_answering_by_hand(firefox: Firefox, intake: Intake, pictures: Path) -> 
     firefox.fill("input[name=q-when]", "in March")
     firefox.fill("textarea[name=message]", "ኣብ ቆንስል")
     firefox.press('form[action="/mailbox"] button')
-    look(firefox, pictures, "too-long")
+    look(firefox, pictures, "questions-too-long")
     assert firefox.texts("textarea[name=message]") == ["ኣብ ቆንስል"]
     assert "At most 400 characters; this has 404." in firefox.text
     assert firefox.attributes("input[name=q-kind]:checked", "value") == ["threats", "relatives-abroad"]
     assert firefox.attributes("select[name=q-reply-language] option:checked", "value") == ["ti"]
     firefox.fill("textarea[name=q-never-tell]", "ቆንስል")
     firefox.press('form[action="/mailbox"] button')
-    look(firefox, pictures, "sent")
+    look(firefox, pictures, "questions-sent")
     assert "Your message arrived." in firefox.text
     assert "call 112" in firefox.text, "and once more"
 
@@ -156,3 +161,68 @@ def test_a_pressed_leave_now_hides_the_page_before_an_answer_has_come(firefox: F
         assert "Leave now" in firefox.text
     finally:
         answer.set()
+
+
+def await_text(firefox: Firefox, pattern: str) -> None:
+    """Also on a page that is being replaced."""
+    wait_until(lambda: re.search(pattern, tried_until(lambda: firefox.text, REPLACED)), words=lambda: firefox.text)
+
+
+class Held:
+    """Lets so much of a long body through to the application, and the rest when it may go on."""
+
+    def __init__(self, body: Any, free: int, go_on: threading.Event) -> None:
+        self._body, self._free, self._go_on = body, free, go_on
+
+    def read(self, size: int = -1) -> bytes:
+        if self._free <= 0:
+            assert self._go_on.wait(300)
+        data: bytes = self._body.read(size)
+        self._free -= len(data)
+        return data
+
+
+def test_a_tab_of_its_own_shows_how_much_has_arrived_while_the_form_is_on_its_way(
+    firefox: Firefox,
+    open_intake: Callable[..., Intake],
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Frames of the page itself are stopped then, which is why it is a tab."""
+    monkeypatch.setattr(progress, "SECONDS", 1)
+    monkeypatch.setattr(submission, "_TELL_EVERY_SECONDS", 0)
+    intake = open_intake(file_bytes=16 * MIB, mailbox_bytes=64 * MIB, bundle_bytes=64 * MIB)
+    go_on, application = threading.Event(), intake.app.wsgi_app
+
+    def holding(environ: dict[str, Any], start_response: Any) -> Any:
+        if int(environ.get("CONTENT_LENGTH") or 0) > MIB:
+            environ["wsgi.input"] = Held(environ["wsgi.input"], 5 * MIB, go_on)
+        return application(environ, start_response)
+
+    monkeypatch.setattr(intake.app, "wsgi_app", holding)
+    files = [tmp_path / "photo-\u202egpj.exe", tmp_path / "video.mp4"]
+    for file, size in zip(files, (0, 9 * MIB), strict=True):
+        file.write_bytes(bytes(size))
+    firefox.open(intake.url)
+    firefox.press('form[action="/codename"] button')
+    type_back(firefox)
+    firefox.choose("#files", files)
+    firefox.click('form[action="/mailbox"] button:not([name])')
+    try:
+        firefox.click('a[href^="/sending"]')
+        firefox.show_tab(1)
+        await_text(firefox, r"[4-6](\.\d)? MiB of 9 MiB")
+        tried_until(lambda: firefox.press("main .hint a"), REPLACED)
+        assert "Look again" in firefox.text
+        look(firefox, pictures, "sending")
+        firefox.press("main .hint a")
+    finally:
+        go_on.set()
+    await_text(firefox, "Nothing is coming in")
+    tried_until(lambda: firefox.press("main .hint a"), REPLACED)
+    look(firefox, pictures, "sending-nothing")
+    firefox.close_tab()
+    await_text(firefox, "2 files arrived whole")
+    assert "photo-gpj.exe · 0 bytes" in firefox.text
+    look(firefox, pictures, "sent-files")

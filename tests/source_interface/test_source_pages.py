@@ -143,6 +143,7 @@ def test_a_file_with_a_hostile_name_is_kept_and_its_name_is_shown_as_text(
 ) -> None:
     page = browser.send(browser.open_new_mailbox(), "", [(name, b"content"), ("too-large", b"x" * 300 * KIB)])
     assert not set(BIDI) & set(page.body.decode())
+    assert re.search(r"<ul><li><bdi>[^<\x00-\x1f]*</bdi> · 7 bytes</li></ul>", page.body.decode())
     assert intake.objects() == 1
     ((_, content),) = intake.received()
     assert content == b"content"

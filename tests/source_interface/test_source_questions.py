@@ -179,7 +179,7 @@ def test_an_answer_that_is_too_long_is_named_and_all_of_it_comes_back(
 
 def test_files_are_kept_though_an_answer_is_too_long(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
     page = browser.send(mailbox, "the message", [("photo", b"data")], **{"q-never-tell": LONG})
-    assert "1 file arrived whole: photo." in page.text
+    assert "1 file arrived whole: photo · 4 bytes" in page.text
     assert "Not all of it arrived" in page.text
     assert given_back(page) == ["the message", LONG]
 
@@ -241,7 +241,7 @@ def test_a_question_is_not_answered_by_a_file(intake: Intake, browser: SourceBro
     page = browser.ask(
         "POST", "/mailbox", {"Content-Type": kind}, body.replace(b'"q-danger"', b'"q-danger"; filename="x"')
     )
-    assert "1 file arrived whole: x." in page.text
+    assert "1 file arrived whole: x ·" in page.text
     assert page.body.decode().count("call 112") == 1
 
 

@@ -1,6 +1,7 @@
 """The real server, as `luwte-intake serve` starts it: what reaches a disk, what is logged, and what is no proper request."""
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from crypto import wordlists
-from deploy.trial.browser import Upload
+from deploy.trial.browser import Upload, multipart
 from deploy.trial.processes import free_ports
 from source_interface.page import PAGE_BYTES
 from store.clock import SystemClock
@@ -435,3 +436,43 @@ def test_two_processes_serve_one_visit(server: Server, browser: SourceBrowser) -
         page = browser.send(browser.get("/mailbox"), f"message {number}")
         assert page.form(having="files")
     assert "mailbox" in {form.fields.get("what") for form in server.browser().log_in(" ".join(words_of(given))).forms}
+
+
+def test_while_it_comes_every_worker_says_how_much_and_after_a_break_the_next_page_lists_what_is_whole(
+    server: Server, browser: SourceBrowser
+) -> None:
+    mailbox = browser.open_new_mailbox()
+    link = next(link for link in mailbox.links if link.startswith("/sending"))
+    files = [("first.txt", b"whole"), ("first.txt", b""), ("second.bin", bytes(3 * MIB))]
+    boundary, length, pieces = multipart(
+        {**mailbox.form(having="files").fields, "message": "what happened"},
+        [("files", Upload.of(name, data)) for name, data in files],
+    )
+    body = b"".join(pieces)
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    head = [
+        "POST /mailbox HTTP/1.1",
+        f"Content-Type: multipart/form-data; boundary={boundary}",
+        f"Content-Length: {length}",
+        f"Cookie: {cookie}",
+        "Host: x",
+    ]
+    with socket.create_connection(("127.0.0.1", server.port), 60) as connection:
+        connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n")
+        sent = itertools.count(0, 16 * KIB)
+
+        def shows_some() -> bool:
+            start = next(sent)
+            assert start < length - 64 * KIB, "it was never shown"
+            connection.sendall(body[start : start + 16 * KIB])
+            return " of 3 MiB" in browser.get(link).text
+
+        wait_until(shows_some, every=0.1)
+        assert all(" of 3 MiB" in browser.get(link).text for _ in range(10)), "whichever worker answers"
+        assert " of 3 MiB" not in server.browser().get(link).text
+    note = wait_until(lambda: re.search(r"Your message arrived\..*missing again\.", browser.get("/mailbox").text))
+    assert note[0] == (
+        "Your message arrived. 2 files arrived whole: first.txt · 5 bytes first.txt · 0 bytes "
+        "Then the connection broke off. Not whole, and not kept: second.bin Please send what is missing again."
+    )
+    assert " of 3 MiB" not in browser.get(link).text

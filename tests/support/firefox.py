@@ -34,6 +34,10 @@ with warnings.catch_warnings():
     from marionette_driver.marionette import Marionette, WebElement
 
 FIREFOX = shutil.which("firefox-esr")
+REPLACED = (
+    errors.StaleElementException,
+    errors.NoSuchElementException,
+)  # a page that asks for itself anew was about to
 _START_SECONDS = 120
 _END_SECONDS = 15
 _OWN_PREFERENCES: dict[str, object] = {
@@ -199,6 +203,16 @@ class Firefox:
             "return Services.cookies.getCookiesFromHost(site.host, site.originAttributes).map(one => one.value);"
         )
         return [str(value) for value in values]
+
+    def show_tab(self, number: int) -> None:
+        """Bring this tab to the front, the first being 0, once it is there."""
+        tabs = wait_until(lambda: self._driver.window_handles[number:])
+        self._driver.switch_to_window(tabs[0])
+
+    def close_tab(self) -> None:
+        """And show the first one."""
+        self._driver.close()
+        self.show_tab(0)
 
     def _await_page(self, before: int, what: str) -> None:
         """Asks the browser's own process alone, which knows when all of a page has come; a page being replaced does not."""

@@ -56,7 +56,7 @@ def test_no_plaintext_is_kept(line: Line, temporary: Path, tmp_path: Path, reque
     slot = new_slot(name, keys.lookup, keys.identity.seed)
     with host.sessions.changing(new_cookie()) as session:
         session.put(slot)
-        session.remember("form", Told(message=True, files=1, names=(NAME, MESSAGE)))
+        session.remember("form", Told(message=True, files=1, arrived=((NAME, 1), (MESSAGE, 1))))
     submit(host, source, MESSAGE, {NAME: text_file, "large": large})
     aborted = host.submissions.begin(keys.lookup, keys.identity.recipient, slot.new_ref)
     aborted.add_message(MESSAGE)

@@ -13,12 +13,21 @@ from sqlalchemy.orm import Session
 from crypto import codename
 from crypto.codename import Codename
 from store.intake.place import IntakePlace
-from store.intake.sessions import COOKIE_LENGTH, MOST_SLOTS, BrowserSession, Sessions, Told, new_cookie, new_slot
+from store.intake.sessions import (
+    COOKIE_LENGTH,
+    MOST_SLOTS,
+    BrowserSession,
+    Coming,
+    Sessions,
+    Told,
+    new_cookie,
+    new_slot,
+)
 from tests.store.intake.conftest import Line
 from tests.support.postgresql import PostgreSQL
 
 HALF_AN_HOUR = 30 * 60
-KEPT = Told(message=True, files=2, names=("photo.jpg", "فيديو.mp4"))
+KEPT = Told(message=True, files=2, arrived=(("photo.jpg", 12), ("فيديو.mp4", 0)))
 BROKEN = Told(refused=("half.bin",), problems=("broken off",))
 
 
@@ -96,7 +105,7 @@ def test_a_malformed_cookie_opens_and_keeps_nothing(host: IntakePlace, sessions:
     for cookie in MALFORMED:
         with sessions.changing(cookie) as session:
             session.put(new_slot())
-        sessions.touch(cookie)
+        sessions.note_coming(cookie, "form", Coming(1))
         sessions.delete(cookie)
         assert sessions.load(cookie) == BrowserSession(), cookie
         assert rows(host) == [], cookie
@@ -115,7 +124,7 @@ def test_the_stored_bytes_hold_nothing_of_codename_keys_or_cookie(line: Line, re
     cookie = new_cookie()
     with host.sessions.changing(cookie) as session:
         session.put(slot)
-        session.remember("form", Told(files=1, names=("secret.pdf",)))
+        session.remember("form", Told(files=1, arrived=(("secret.pdf", 1),)))
     if line.database_url:
         server: PostgreSQL = request.getfixturevalue("postgresql")
         found = rows(host)[0]
@@ -176,16 +185,18 @@ def test_an_upload_in_progress_keeps_its_session_alive(sessions: Sessions, secon
     cookie = begun(sessions)
     for _ in range(12):
         seconds.time += HALF_AN_HOUR - 60
-        sessions.touch(cookie)
+        sessions.note_coming(cookie, "form", Coming(1))
     assert len(sessions.load(cookie).slots) == 1
 
 
-def test_touching_makes_no_session_and_revives_none(host: IntakePlace, sessions: Sessions, seconds: Seconds) -> None:
-    sessions.touch(new_cookie())
+def test_noting_what_comes_makes_no_session_and_revives_none(
+    host: IntakePlace, sessions: Sessions, seconds: Seconds
+) -> None:
+    sessions.note_coming(new_cookie(), "form", Coming(1))
     assert rows(host) == []
     cookie = begun(sessions)
     seconds.time += HALF_AN_HOUR + 1
-    sessions.touch(cookie)
+    sessions.note_coming(cookie, "form", Coming(1))
     assert sessions.load(cookie) == BrowserSession()
 
 
@@ -272,7 +283,7 @@ def test_sweeping_removes_what_nobody_can_have_used_since_yesterday(
     long_upload = begun(sessions)
     for _ in range(100):
         seconds.time += 1_750
-        sessions.touch(long_upload)
+        sessions.note_coming(long_upload, "form", Coming(1))
     sessions.sweep()
     assert len(rows(host)) == 1
     assert sessions.load(long_upload).slots
