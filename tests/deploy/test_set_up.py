@@ -28,7 +28,7 @@ find_python() { python=pretended; }
 pretended() {
     if [ "${2:-}" = venv ]; then
         mkdir -p "$3/bin"
-        printf '#!/bin/sh\\necho pip >>"%s/log"\\n' "$root" >"$3/bin/python"
+        printf '#!/bin/sh\\n[ "$1" != -m ] || echo pip >>"%s/log"\\n' "$root" >"$3/bin/python"
         chmod +x "$3/bin/python"
     fi
 }
