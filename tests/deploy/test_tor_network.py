@@ -27,10 +27,11 @@ from tests.support.waiting import runs, wait_until
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
 START = """
-import sys
+import signal, sys
 from pathlib import Path
 from deploy.trial.errors import TorError, TorMissingError
 from deploy.trial.tor_network import TorNetwork
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a shell's background
 with TorNetwork(Path(sys.argv[1])):
     sys.stdin.read()
 """

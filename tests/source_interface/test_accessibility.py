@@ -21,7 +21,7 @@ from tests.support.chromium import page_size, start_chromium
 REACHABLE = """
 const groups = new Set();
 return [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")].filter(one => {
-  if (!one.checkVisibility() || one.disabled) return false;
+  if (!one.checkVisibility() || one.disabled || one.tabIndex < 0) return false;
   if (one.type != "radio") return true;
   const group = document.querySelectorAll(`input[name="${one.name}"]`);
   const chosen = [...group].find(other => other.checked) || group[0];
