@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from deploy.command import count
+from deploy.command import count, show_table
 from source_interface.advice_library import FOLDER, AdviceLibrary
 from source_interface.languages import ENGLISH
 from store.clock import date_of
@@ -49,11 +49,10 @@ class AdviceReport:
 
     def show(self) -> None:
         """A table, what is shown in English instead, then what needs the operator."""
-        rows = [["language", "texts", "oldest check", "the line's own"]]
-        rows += [self._row(language) for language in self.library.languages]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        show_table([
+            ["language", "texts", "oldest check", "the line's own"],
+            *(self._row(language) for language in self.library.languages),
+        ])
         for topics, languages in self._in_english().items():
             click.echo(f"Shown in English in {', '.join(languages)}: {', '.join(topics)}")
         for text in self.stale:

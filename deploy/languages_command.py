@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import click
 
+from deploy.command import show_table
 from source_interface.advice_library import AdviceLibrary
 from source_interface.catalogues import Catalogue, catalogues, offered
 
@@ -22,9 +23,7 @@ def show(choices: Mapping[str, bool], library: AdviceLibrary) -> None:
             _advice(catalogue, library),
             catalogue.language.name,
         ])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    show_table(rows)
     click.echo("To offer a language or not, write into intake.toml, under [languages]:  ti = true  or  tr = false")
     click.echo("An unreviewed translation can mislead. Have a native speaker read it before people depend on it.")
 
@@ -37,7 +36,7 @@ def _review(catalogue: Catalogue) -> str:
 
 def _advice(catalogue: Catalogue, library: AdviceLibrary) -> str:
     texts = library.written_in(catalogue.language.tag)
-    count = f"{len(texts)} of {len(library.topics)}"
+    there = f"{len(texts)} of {len(library.topics)}"
     if catalogue.is_source:
-        return count
-    return f"{count}, {sum(bool(text.native_speaker) for text in texts)} reviewed"
+        return there
+    return f"{there}, {sum(bool(text.native_speaker) for text in texts)} reviewed"
