@@ -5,24 +5,22 @@ session's cookie can have the codename shown, so that typing may be helped as fa
 """
 
 from dataclasses import replace
-from typing import Final
 
 from flask import Blueprint, render_template, request
 
 from crypto import codename
 from crypto.codename import CodenameError
+from crypto.wordlists import DIGITS
 from source_interface import codename_lists
 from source_interface.answers import busy, no_session, stale_form
 from source_interface.budgets import BusyError, Expense
 from source_interface.landing import landing
 from source_interface.language import choose, language
-from source_interface.login import misspelt
 from source_interface.mailbox_page import mailbox_page
+from source_interface.misspelt import misspelt
 from source_interface.services import begin_visit, budget, visit
 from source_interface.small_form import read_small_form
 from store.intake.sessions import Slot, new_slot
-
-_MOST_TYPED: Final = codename.LONGEST_TYPED
 
 pages = Blueprint("codename_pages", __name__)
 
@@ -95,8 +93,10 @@ def as_far_as_it_came(slot: Slot | None) -> str:
 
 def typing_page(slot: Slot, typed: str = "", **wrong: object) -> str:
     """The form that asks for the codename once, and never shows it. `wrong` is what is to be said of what was typed."""
-    return render_template("typed_back.html", slot=slot, typed=typed[:_MOST_TYPED], **wrong)
+    return render_template("typed_back.html", slot=slot, typed=typed[: codename.LONGEST_TYPED], **wrong)
 
 
 def _shown(slot: Slot) -> str:
-    return render_template("codename.html", slot=slot, lists=codename_lists.of_words(), names=codename_lists.NAMES)
+    return render_template(
+        "codename.html", slot=slot, lists=codename_lists.of_words(), names=codename_lists.NAMES, digits=DIGITS
+    )

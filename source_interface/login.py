@@ -4,21 +4,18 @@ Right and wrong codenames take the same steps: one derivation, one look-up, one 
 until a whole number of time steps has passed. A word that is on no list is pointed out before all that.
 """
 
-from typing import Final
-
 from flask import Blueprint, render_template, request
 
 from crypto import codename
-from crypto.codename import Codename, CodenameError, UnknownWordError, WrongCountError
+from crypto.codename import Codename, CodenameError
 from source_interface.answers import busy, stale_form
 from source_interface.budgets import BusyError, Expense
 from source_interface.language import choose
 from source_interface.mailbox_page import mailbox_page
+from source_interface.misspelt import misspelt
 from source_interface.services import begin_visit, budget, services, visit
 from source_interface.small_form import read_small_form
 from store.intake.sessions import new_slot
-
-_MOST_TYPED: Final = 1_000  # characters, as the field takes
 
 pages = Blueprint("login", __name__)
 
@@ -40,7 +37,7 @@ def login() -> str:
         budget().spend(Expense.LOGINS)
         return _log_in(codename.parse(typed), typed)
     except CodenameError as error:
-        return render_template("login.html", typed=typed[:_MOST_TYPED], **misspelt(error))
+        return render_template("login.html", typed=typed[: codename.LONGEST_TYPED], **misspelt(error))
     except BusyError:
         return busy()
 
@@ -51,18 +48,7 @@ def _in_language(untrusted_language: str, typed: str, told: str) -> str:
     if told == "misspelt":
         budget().spend(Expense.LOGINS)
         codename.parse(typed)
-    return render_template("login.html", typed=typed[:_MOST_TYPED], not_known=told == "unknown")
-
-
-def misspelt(error: CodenameError) -> dict[str, object]:
-    """What `_misspelt.html` says of it."""
-    match error:
-        case UnknownWordError():
-            return {"unknown": error.words, "count": error.typed, "expected": error.expected}
-        case WrongCountError():
-            return {"count": error.found, "expected": error.expected}
-        case _:
-            return {"too_long": True}
+    return render_template("login.html", typed=typed[: codename.LONGEST_TYPED], not_known=told == "unknown")
 
 
 def _log_in(meant: Codename, typed: str) -> str:
