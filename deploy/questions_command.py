@@ -21,7 +21,7 @@ def questions_commands() -> None:
 @questions_commands.command("print")
 def print_shipped() -> None:
     """Print the file that ships with Luwte."""
-    from source_interface.questions import shipped_file  # noqa: PLC0415 - it needs the web application
+    from source_interface.question_file import shipped_file  # noqa: PLC0415 - it needs the web application
 
     click.echo(shipped_file().decode(), nl=False)
 
@@ -31,7 +31,7 @@ def print_shipped() -> None:
 def check(file: Path) -> None:
     """Say whether these questions can be asked, and if not, why; exit code 1."""
     from source_interface.languages import TAGS  # noqa: PLC0415 - it needs the web application
-    from source_interface.questions import QuestionsError, read_questions  # noqa: PLC0415 - it needs the web application
+    from source_interface.question_file import QuestionsError, read_questions  # noqa: PLC0415 - it needs the web application
 
     try:
         asked = read_questions(file)
@@ -46,7 +46,7 @@ def check(file: Path) -> None:
 
 def in_short(state: Path) -> str:
     """One line for `luwte-intake status`."""
-    from source_interface.questions import QuestionSource  # noqa: PLC0415 - it needs the web application
+    from source_interface.question_file import QuestionSource  # noqa: PLC0415 - it needs the web application
 
     source = QuestionSource.load(state)
     if source.fault:
@@ -56,7 +56,7 @@ def in_short(state: Path) -> str:
 
 def warn_at_start(state: Path) -> None:
     """A wrong file closes no host; its operator is told."""
-    from source_interface.questions import QuestionSource  # noqa: PLC0415 - it needs the web application
+    from source_interface.question_file import QuestionSource  # noqa: PLC0415 - it needs the web application
 
     if fault := QuestionSource.load(state).fault:
         click.echo(f"Warning: {fault}. The questions that ship with Luwte are asked instead.", err=True)

@@ -35,7 +35,7 @@ from source_interface.languages import check_choices
 from source_interface.line_words import line_words
 from source_interface.page import fill
 from source_interface.page_texts import page_texts
-from source_interface.questions import QuestionSource
+from source_interface.question_file import QuestionSource
 from source_interface.services import EXTENSION, Services, services, visit
 from source_interface.visit import Visit
 from store.intake.place import IntakePlace

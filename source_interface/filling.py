@@ -7,7 +7,8 @@ from typing import Final
 from markupsafe import escape
 
 from crypto.answers import Answer, Answers, Choice
-from source_interface.questions import MOST_TYPED, Question, Questions, warning_name
+from source_interface.question_room import MOST_TYPED
+from source_interface.questions import Question, Questions, warning_name
 
 FIELDS: Final = "q-"  # begins the names of all fields that are answers
 MOST_BACK: Final = 5 * MOST_TYPED  # bytes of free answers that a page gives back: escaped, a character has up to five

@@ -13,14 +13,14 @@ from babel.messages.plurals import get_plural
 import source_interface
 from source_interface.catalogues import catalogues, is_translated, offered, read, template
 from source_interface.languages import LANGUAGES, TAGS, Language, check_choices
-from source_interface.questions import shipped
+from source_interface.question_file import shipped
 
 PACKAGE = Path(source_interface.__file__).parent
 TRANSLATED = [pytest.param(language, id=language.tag) for language in LANGUAGES if language.tag != "en"]
 METHODS = [
     ("**.py", "python"),
     ("**/templates/**.html", "jinja2"),
-    ("questions.toml", "source_interface.questions:texts_to_translate"),
+    ("questions.toml", "source_interface.question_file:texts_to_translate"),
 ]
 # They turn the direction of what stands around them, or are not seen.
 TURNING = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")

@@ -9,17 +9,17 @@ import pytest
 
 from crypto import answers
 from source_interface.languages import TAGS
-from source_interface.questions import (
+from source_interface.question_file import (
     MOST_FILE_BYTES,
-    QuestionKind,
     QuestionsError,
     QuestionSource,
     parse_questions,
     read_questions,
-    sealed_most,
     shipped,
     shipped_file,
 )
+from source_interface.question_room import sealed_most
+from source_interface.questions import QuestionKind
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats.md"
 HEAD = 'version = "mine-1"\ntitle = "t"\nintro = "i"\nno_answer = "n"\n'

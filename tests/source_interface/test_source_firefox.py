@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from source_interface import progress, submission
-from source_interface.questions import shipped
+from source_interface.question_file import shipped
 from store.intake.settings import MIB
 from tests.source_interface.conftest import Intake
 from tests.source_interface.test_source_mailbox import Source

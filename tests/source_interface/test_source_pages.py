@@ -12,7 +12,7 @@ from source_interface.filling import html_bytes
 from source_interface.languages import TAGS
 from source_interface.mailbox_page import TYPED_BYTES
 from source_interface.page import PAGE_BYTES
-from source_interface.questions import shipped
+from source_interface.question_file import shipped
 from store.intake.settings import KIB
 from tests.source_interface.conftest import Intake
 from tests.source_interface.source_browser import (

@@ -13,7 +13,8 @@ from crypto.line_notice import MOST_CHARACTERS
 from deploy.trial.browser import Page, multipart
 from source_interface import create_app
 from source_interface.languages import TAGS
-from source_interface.questions import QuestionSource, form_bytes, read_questions, shipped
+from source_interface.question_file import QuestionSource, read_questions, shipped
+from source_interface.question_room import form_bytes
 from store.intake.settings import KIB
 from tests.source_interface.conftest import Intake
 from tests.source_interface.source_browser import BIDI, HOSTILE, SourceBrowser, given_back, language_of, structure
