@@ -21,6 +21,7 @@ from source_interface import (
     login,
     mailbox,
     progress,
+    question_words,
     responding,
     switching,
     wording,
@@ -88,7 +89,10 @@ def _fill_templates(app: QuietFlask) -> str:
         too_long_sentence=wording.too_long,
     )
     app.jinja_env.filters.update(
-        worded=wording.worded, tongue=wording.tongue, plain=wording.plain, paragraphs=wording.paragraphs
+        plain=question_words.plain,
+        language_attributes=question_words.language_attributes,
+        worded=question_words.worded,
+        paragraphs=question_words.paragraphs,
     )
     return style
 

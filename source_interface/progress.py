@@ -12,9 +12,7 @@ from source_interface.answers import no_session
 from source_interface.services import visit
 
 SECONDS: Final = 10
-_LOOKS: Final = (
-    60  # without anything coming, after which the page waits to be asked: a tab that was forgotten falls silent
-)
+_LOOKS: Final = 60  # without anything coming; then the page waits to be asked: a forgotten tab falls silent
 
 pages = Blueprint("progress", __name__)
 

@@ -1,14 +1,14 @@
-"""What a source is told about a submission: facts, and the words of names, sizes and answers."""
+"""What a source is told about a submission: facts, and the words for names, sizes and answers that are too long."""
 
 from dataclasses import replace
 from typing import Final
 
 from flask_babel import gettext, ngettext
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from source_interface.filling import Filled
-from source_interface.language import language, number
-from source_interface.questions import Question, Words
+from source_interface.language import number
+from source_interface.questions import Question
 from source_interface.reply_pages import safe_text
 from source_interface.submission import Outcome, Problem
 from store.intake.sessions import Told
@@ -19,7 +19,6 @@ _NAME_CHARACTERS: Final = 60
 _NAME_HTML_BYTES: Final = 120  # forty of them stand on one page, twice
 _NAMES: Final = 20
 _LONGEST_NAME: Final = 255  # characters that are looked at
-_IN_ENGLISH: Final = Markup(' lang="en" dir="ltr"')
 
 
 def told(outcome: Outcome) -> Told:
@@ -54,28 +53,6 @@ def file_size(length: int) -> str:
     if length >= _KIB:
         return gettext("%(size)s KiB", size=number(length // _KIB))
     return ngettext("%(size)s byte", "%(size)s bytes", length, size=number(length))
-
-
-def plain(words: Words) -> str:
-    """A text of the questions, in the language of the page if there is one."""
-    return words.within(language())
-
-
-def tongue(words: Words) -> Markup:
-    """What the element around such a text says of its language, when that is not the page's."""
-    return Markup("") if words.has(language()) else _IN_ENGLISH
-
-
-def worded(words: Words) -> Markup:
-    """The text, marked when it is in English on a page in another language."""
-    return (
-        escape(plain(words)) if words.has(language()) else Markup("<span{}>{}</span>").format(_IN_ENGLISH, plain(words))
-    )
-
-
-def paragraphs(words: Words) -> Markup:
-    """The same, with a paragraph for each that an empty line ends."""
-    return Markup("").join(Markup("<p{}>{}</p>").format(tongue(words), part) for part in plain(words).split("\n\n"))
 
 
 def too_long(question: Question, filled: Filled) -> str:

@@ -34,10 +34,8 @@ with warnings.catch_warnings():
     from marionette_driver.marionette import Marionette, WebElement
 
 FIREFOX = shutil.which("firefox-esr")
-REPLACED = (
-    errors.StaleElementException,
-    errors.NoSuchElementException,
-)  # a page that asks for itself anew was about to
+# What is raised when a page that asks for itself anew has just done so.
+REPLACED = (errors.StaleElementException, errors.NoSuchElementException)
 _START_SECONDS = 120
 _END_SECONDS = 15
 _OWN_PREFERENCES: dict[str, object] = {
