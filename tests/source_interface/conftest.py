@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from selenium import webdriver
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 import source_interface.derivation
@@ -23,7 +24,10 @@ from store.desk.model import EntryKind
 from store.intake.place import IntakePlace
 from store.intake.settings import KIB, MIB, Settings
 from tests.source_interface.source_browser import MISSING, SourceBrowser
+from tests.support.browser import NotInstalledError
+from tests.support.chromium import start_chromium
 from tests.support.clock import SetClock
+from tests.support.firefox import Firefox, Level
 from tests.support.road import Road, collect_bundles, dispatch_bundles
 from tests.support.waiting import wait_until
 
@@ -244,3 +248,31 @@ def intake(open_intake: Callable[..., Intake]) -> Intake:
 @pytest.fixture
 def browser(intake: Intake) -> SourceBrowser:
     return intake.browser()
+
+
+@pytest.fixture(scope="module")
+def scripts() -> bool:
+    """Whether the Chromium of a file's tests runs scripts. No page has one."""
+    return False
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory, scripts: bool) -> Iterator[webdriver.Chrome]:
+    """One Chromium for all tests of a file."""
+    try:
+        driver = start_chromium(tmp_path_factory.mktemp("chromium"), scripts=scripts)
+    except NotInstalledError as error:
+        pytest.skip(str(error))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    """One Firefox at Tor Browser's Safest level for all tests of a file."""
+    try:
+        firefox = Firefox(tmp_path_factory.mktemp("firefox"), Level.SAFEST)
+    except NotInstalledError as error:
+        pytest.skip(str(error))
+    yield firefox
+    firefox.end()

@@ -160,6 +160,10 @@ def mailbox_link(page: Page) -> str:
     return next(link for link in page.links if link.startswith("/mailbox"))
 
 
+def progress_link(page: Page) -> str:
+    return next(link for link in page.links if link.startswith("/sending"))
+
+
 def language_of(page: Page) -> str:
     return structure(page)[0][1]["lang"] or ""
 

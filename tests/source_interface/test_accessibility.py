@@ -1,7 +1,6 @@
 """Without a mouse, with other colours, and as a screen reader is told it: the pages as people meet them, in a real browser."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,8 +13,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from crypto.request import ConsentRequest, Question
 from tests.source_interface.conftest import DAY, Intake
-from tests.support.browser import MAIN, PAGE_SECONDS, NotInstalledError
-from tests.support.chromium import page_size, start_chromium
+from tests.support.browser import MAIN, PAGE_SECONDS
+from tests.support.chromium import page_size
 
 # In the order of the page: what the Tab key can reach; of several radio buttons, one.
 REACHABLE = """
@@ -84,16 +83,6 @@ class Keyboard:
         return self.driver.find_element(By.TAG_NAME, "main").text
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    try:
-        driver = start_chromium(tmp_path_factory.mktemp("chromium"))
-    except NotInstalledError as error:
-        pytest.skip(str(error))
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
 def keyboard(driver: webdriver.Chrome, intake: Intake) -> Keyboard:
     driver.delete_all_cookies()
@@ -118,7 +107,7 @@ def report(keyboard: Keyboard) -> list[str]:
     keyboard.go('#languages button[value="en"]')
     keyboard.go('form[action="/codename"] button')
     look_at_focus(keyboard)
-    words = [item.text for item in keyboard.driver.find_elements(By.CSS_SELECTOR, "ol.codename li")]
+    words = codename_shown(keyboard)
     keyboard.go('main a[href^="/mailbox"]')
     look_at_focus(keyboard)
     keyboard.go("#typed button:not([name])")
@@ -154,9 +143,13 @@ def report(keyboard: Keyboard) -> list[str]:
     return words
 
 
+def codename_shown(keyboard: Keyboard) -> list[str]:
+    return [item.text for item in keyboard.driver.find_elements(By.CSS_SELECTOR, "ol.codename li")]
+
+
 def type_back(keyboard: Keyboard) -> None:
     """From the page that shows a codename to the one where one writes."""
-    words = [item.text for item in keyboard.driver.find_elements(By.CSS_SELECTOR, "ol.codename li")]
+    words = codename_shown(keyboard)
     keyboard.go('main a[href^="/mailbox"]')
     keyboard.to("#codename")
     keyboard.press(" ".join(words))

@@ -21,8 +21,7 @@ from tests.source_interface.conftest import Intake
 from tests.source_interface.source_browser import SourceBrowser, language_of
 from tests.source_interface.test_languages import walk
 from tests.support import axe
-from tests.support.browser import NotInstalledError
-from tests.support.chromium import page_size, start_chromium
+from tests.support.chromium import page_size
 
 NARROW, TWICE, WIDE = 320, 640, 1280  # TWICE: a desk's screen whose page is shown at 200 %
 # Decided by a person: an ornament beside the language's name, of the same colour, and hidden from screen readers.
@@ -36,14 +35,15 @@ Findings = dict[str, list[dict[str, object]]]
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    try:
-        driver = start_chromium(tmp_path_factory.mktemp("chromium"), scripts=True)
-    except NotInstalledError as error:
-        pytest.skip(str(error))
+def scripts() -> bool:
+    """axe-core is one."""
+    return True
+
+
+@pytest.fixture(scope="module")
+def driver(driver: webdriver.Chrome) -> webdriver.Chrome:
     driver.get("about:blank")
-    yield driver
-    driver.quit()
+    return driver
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from tests.source_interface.source_browser import (
     given_back,
     language_of,
     mailbox_link,
+    progress_link,
     structure,
     words_of,
 )
@@ -43,7 +44,7 @@ def walk(intake: Intake, browser: SourceBrowser) -> Iterator[Page]:
         yield browser.submit(asked, asked.form(action="/codename/typed"), {"codename": typed})
     mailbox = browser.go_on(given)
     yield mailbox
-    sending = next(link for link in mailbox.links if link.startswith("/sending"))
+    sending = progress_link(mailbox)
     yield browser.get(sending)
     intake.place.sessions.note_coming(browser.secret, "form", Coming(5 * KIB, 9_999 * MIB))
     yield browser.get(f"{sending}&look=60")

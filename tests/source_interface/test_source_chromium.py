@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,8 +17,8 @@ from store.desk.consent import Standing
 from tests.source_interface.conftest import DAY, Intake
 from tests.source_interface.test_source_mailbox import Source
 from tests.source_interface.test_source_requests import ask, standings
-from tests.support.browser import MAIN, WIDTHS, NotInstalledError
-from tests.support.chromium import click_to_next_page, page_size, start_chromium
+from tests.support.browser import MAIN, WIDTHS
+from tests.support.chromium import click_to_next_page, page_size
 
 WORD = "Donaudampfschifffahrtsgesellschaftskapitänswitwenversicherung" * 4
 
@@ -82,16 +82,6 @@ def overflows(driver: webdriver.Chrome) -> list[str]:
             if page_size(driver, width)["width"] > width:
                 found.append(f"{width} {direction}")
     return found
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    try:
-        driver = start_chromium(tmp_path_factory.mktemp("chromium"))
-    except NotInstalledError as error:
-        pytest.skip(str(error))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

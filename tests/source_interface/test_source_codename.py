@@ -7,10 +7,11 @@ import pytest
 
 from crypto import codename, wordlists
 from crypto.kdf import TEST_KDF
+from deploy.trial.new_source import codename_on
 from source_interface.derivation import Derivation
 from source_interface.services import EXTENSION
 from tests.source_interface.conftest import Intake
-from tests.source_interface.source_browser import SourceBrowser, codename_on, mailbox_link, words_of
+from tests.source_interface.source_browser import SourceBrowser, mailbox_link, words_of
 
 
 def test_each_tab_gets_its_own_codename_and_its_own_mailbox(intake: Intake, browser: SourceBrowser) -> None:

@@ -3,7 +3,7 @@
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,11 @@ from source_interface.question_file import shipped
 from store.intake.settings import MIB
 from tests.source_interface.conftest import Intake
 from tests.source_interface.test_source_mailbox import Source
-from tests.support.browser import PAGE_SECONDS, WIDTHS, NotInstalledError, type_back
-from tests.support.firefox import REPLACED, Firefox, Level
+from tests.support.browser import PAGE_SECONDS, WIDTHS, type_back
+from tests.support.firefox import REPLACED, Firefox
 from tests.support.waiting import tried_until, wait_until
 
 WARNING = "#q-danger-yes"
-
-
-@pytest.fixture(scope="module")
-def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
-    try:
-        firefox = Firefox(tmp_path_factory.mktemp("firefox"), Level.SAFEST)
-    except NotInstalledError as error:
-        pytest.skip(str(error))
-    yield firefox
-    firefox.end()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tests.support.road import collect_bundles, dispatch_bundles
 DAY_TOLD = "4 October 2024"
 ENGLISH = {"name": "The lee", "operator": "an association", "hours": "We read on working days.", "closed": "Away."}
 DUTCH = {"name": "De luwte", "operator": "een vereniging", "hours": "Wij lezen op werkdagen.", "closed": "Weg."}
+LONGEST = {name: "'" * most for name, most in MOST_CHARACTERS.items()}
 
 
 def publish(intake: Intake, texts: Mapping[str, Mapping[str, str]] | None = None, **numbers: int) -> None:

@@ -1,14 +1,13 @@
 """The line's own words in Firefox with Tor Browser's Safest settings: at their longest, on a telephone and on a desk's screen."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.source_interface.conftest import DAY, Intake
 from tests.source_interface.test_source_notice import carry, publish
-from tests.support.browser import WIDTHS, NotInstalledError, type_back
-from tests.support.firefox import Firefox, Level
+from tests.support.browser import WIDTHS, type_back
+from tests.support.firefox import Firefox
 
 WORD = "Donaudampfschifffahrtsgesellschaftskapit\u00e4nswitwenversicherung" * 4
 TEXTS = {
@@ -30,16 +29,6 @@ TEXTS = {
         }
     },
 }
-
-
-@pytest.fixture(scope="module")
-def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
-    try:
-        browser = Firefox(tmp_path_factory.mktemp("firefox"), Level.SAFEST)
-    except NotInstalledError as error:
-        pytest.skip(str(error))
-    yield browser
-    browser.end()
 
 
 @pytest.mark.parametrize("texts", TEXTS)

@@ -7,7 +7,6 @@ import pytest
 
 import source_interface.codename_pages
 import source_interface.reply_pages
-from crypto.line_notice import MOST_CHARACTERS
 from source_interface.filling import html_bytes
 from source_interface.languages import TAGS
 from source_interface.mailbox_page import TYPED_BYTES
@@ -23,7 +22,7 @@ from tests.source_interface.source_browser import (
     structure,
     words_of,
 )
-from tests.source_interface.test_source_notice import carry, publish
+from tests.source_interface.test_source_notice import LONGEST, carry, publish
 
 LONG = "<" * 100_000
 
@@ -218,9 +217,8 @@ def test_the_fullest_page_there_can_be_has_room_in_every_language(open_intake: C
     be escaped; then replies. Whatever is not typed leaves what is typed its whole room, and 2 KiB.
     """
     intake = open_intake(message_characters=10, mailbox_bytes=256 * 1024 * KIB, host_bytes=256 * 1024 * KIB)
-    longest = {name: "'" * most for name, most in MOST_CHARACTERS.items()}
     publish(
-        intake, dict.fromkeys(TAGS, longest), reply_days=365, keep_days=3_650, closed_until=intake.place.today() + 300
+        intake, dict.fromkeys(TAGS, LONGEST), reply_days=365, keep_days=3_650, closed_until=intake.place.today() + 300
     )
     browser = intake.browser()
     given = browser.new_codename()
@@ -244,7 +242,7 @@ def test_the_fullest_page_there_can_be_has_room_in_every_language(open_intake: C
         assert fields["message"] == '"' * len(fields["message"])
         assert sum(map(html_bytes, typed)) > TYPED_BYTES - 5
         assert len(page.body.rstrip()) - sum(map(html_bytes, typed)) < PAGE_BYTES - TYPED_BYTES - 2 * KIB, language
-        for said in (longest["closed"], longest["hours"]):
+        for said in (LONGEST["closed"], LONGEST["hours"]):
             assert said in page.text
         for path in ("/", "/mailbox?page=2", "/advice/readers", "/advice/protect"):
             assert browser.get(path).status == 200

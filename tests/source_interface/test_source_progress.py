@@ -10,13 +10,9 @@ from source_interface.services import EXTENSION
 from store.intake.sessions import Coming
 from store.intake.settings import MIB
 from tests.source_interface.conftest import TEST_KDF, Intake
-from tests.source_interface.source_browser import SourceBrowser
+from tests.source_interface.source_browser import SourceBrowser, progress_link
 
 NOTHING = "Nothing is coming in at this moment."
-
-
-def progress_link(page: Page) -> str:
-    return next(link for link in page.links if link.startswith("/sending"))
 
 
 def note(intake: Intake, browser: SourceBrowser, received: int, length: int = 0, form: str = "form") -> None:

@@ -9,7 +9,6 @@ from markupsafe import escape
 
 from crypto.answers import Answer, Answers, Choice
 from crypto.kdf import TEST_KDF
-from crypto.line_notice import MOST_CHARACTERS
 from deploy.trial.browser import Page, multipart
 from source_interface import create_app
 from source_interface.languages import TAGS
@@ -19,7 +18,7 @@ from store.intake.settings import KIB
 from tests.source_interface.conftest import Intake
 from tests.source_interface.source_browser import BIDI, HOSTILE, SourceBrowser, given_back, language_of, structure
 from tests.source_interface.test_questions import untranslated
-from tests.source_interface.test_source_notice import publish
+from tests.source_interface.test_source_notice import LONGEST, publish
 
 QUESTIONS = {question.code: question for question in shipped().questions}
 FREE = {code: question for code, question in QUESTIONS.items() if question.most}
@@ -367,8 +366,7 @@ def test_the_fullest_questions_that_a_line_can_ask_fit_the_page(open_intake: Cal
     asked = read_questions(path).questions
     assert len(asked) > 11
     intake.app.wsgi_app = create_app(intake.place, languages=dict.fromkeys(TAGS, True), profile=TEST_KDF).wsgi_app
-    longest = {name: "'" * most for name, most in MOST_CHARACTERS.items()}
-    publish(intake, {"en": longest}, reply_days=9, keep_days=180, closed_until=intake.place.today() + 9)
+    publish(intake, {"en": LONGEST}, reply_days=9, keep_days=180, closed_until=intake.place.today() + 9)
     browser = intake.browser()
     given = {question.name: "'" * 2_000 for question in asked if question.most} | {"q-x-w": "x-a"}
     mailbox, names = browser.open_new_mailbox(), [("'" * 250 + str(number), b"") for number in range(40)]

@@ -25,7 +25,7 @@ from store.clock import SystemClock
 from store.intake.settings import KIB, MIB
 from tests.source_interface import tracing
 from tests.source_interface.conftest import size_now
-from tests.source_interface.source_browser import SourceBrowser, given_back, words_of
+from tests.source_interface.source_browser import SourceBrowser, given_back, progress_link, words_of
 from tests.source_interface.tracing import Plaintext
 from tests.support.processes import family
 from tests.support.road import Road, collect_bundles, texts_at_desk
@@ -442,7 +442,7 @@ def test_while_it_comes_every_worker_says_how_much_and_after_a_break_the_next_pa
     server: Server, browser: SourceBrowser
 ) -> None:
     mailbox = browser.open_new_mailbox()
-    link = next(link for link in mailbox.links if link.startswith("/sending"))
+    link = progress_link(mailbox)
     files = [("first.txt", b"whole"), ("first.txt", b""), ("second.bin", bytes(3 * MIB))]
     boundary, length, pieces = multipart(
         {**mailbox.form(having="files").fields, "message": "what happened"},
