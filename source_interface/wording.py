@@ -16,7 +16,7 @@ from store.intake.sessions import Told
 _KIB: Final = 1024
 _MIB: Final = 1024 * 1024
 _NAME_CHARACTERS: Final = 60
-_NAME_HTML_BYTES: Final = 120  # forty of them stand on one page, twice
+_NAME_HTML_BYTES: Final = 100  # forty of them stand on one page, twice
 _NAMES: Final = 20
 _LONGEST_NAME: Final = 255  # characters that are looked at
 
