@@ -262,10 +262,9 @@ def languages(state: Path) -> None:
     A running host shows a change of intake.toml after its next start.
     """
     from deploy import languages_command  # noqa: PLC0415 - it needs the web application
-    from source_interface.advice_library import FOLDER, AdviceLibrary  # noqa: PLC0415 - as above
 
     with _sentences(), _opened(state) as place:
-        languages_command.show(load_configuration(state).languages, AdviceLibrary.load(place.state / FOLDER))
+        languages_command.show(load_configuration(state).languages, place)
 
 
 @contextmanager

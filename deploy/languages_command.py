@@ -5,12 +5,14 @@ from collections.abc import Mapping
 import click
 
 from deploy.command import show_table
-from source_interface.advice_library import AdviceLibrary
+from source_interface.advice_library import FOLDER, AdviceLibrary
 from source_interface.catalogues import Catalogue, catalogues, offered
+from store.intake.place import IntakePlace
 
 
-def show(choices: Mapping[str, bool], library: AdviceLibrary) -> None:
-    """A table, then how to change it."""
+def show(choices: Mapping[str, bool], place: IntakePlace) -> None:
+    """A table, with the advice of this host, then how to change it."""
+    library = AdviceLibrary.load(place.state / FOLDER)
     shown = {language.tag for language in offered(choices)}
     rows = [["language", "offered", "translated", "reviewed by a native speaker", "advice", "name"]]
     for tag, catalogue in catalogues().items():

@@ -66,16 +66,16 @@ def type_back() -> str:
         return as_far_as_it_came(slot)
     typed, switching = form.get("codename", ""), "language" in form
     if switching and form.get("told") != "wrong":
-        return typing_page(slot, typed)
+        return _typing_page(slot, typed)
     try:
         budget().spend(Expense.LOGINS)  # naming the nearest words is work
         right = codename.parse(typed) == slot.codename
     except CodenameError as error:
-        return typing_page(slot, typed, **misspelt(error))
+        return _typing_page(slot, typed, **misspelt(error))
     except BusyError:
         return busy()
     if switching or not right:
-        return typing_page(slot, typed, another=not right)
+        return _typing_page(slot, typed, another=not right)
     with visit().sessions.changing(visit().cookie) as session:
         kept = session.slot(slot.slot_id)
         if kept is not None:
@@ -88,10 +88,10 @@ def as_far_as_it_came(slot: Slot | None) -> str:
     """The page to write on, or before it the form that asks for the codename."""
     if slot is None:
         return no_session()
-    return mailbox_page(slot) if slot.ready else typing_page(slot)
+    return mailbox_page(slot) if slot.ready else _typing_page(slot)
 
 
-def typing_page(slot: Slot, typed: str = "", **wrong: object) -> str:
+def _typing_page(slot: Slot, typed: str = "", **wrong: object) -> str:
     """The form that asks for the codename once, and never shows it. `wrong` is what is to be said of what was typed."""
     return render_template("typed_back.html", slot=slot, typed=typed[: codename.LONGEST_TYPED], **wrong)
 

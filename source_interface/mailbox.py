@@ -101,8 +101,7 @@ def _remember(outcome: Outcome, slot: Slot) -> None:
             session.put(replace(used, codename=None))
         if Problem.REPEATED not in outcome.problems:
             session.coming.pop(form_id, None)
-        if form_id and Problem.REPEATED not in outcome.problems:
-            if outcome.kept:
+            if form_id and outcome.kept:
                 session.remember(form_id, told)
             else:
                 session.receipts.pop(form_id, None)

@@ -30,7 +30,7 @@ from store.intake.place import IntakePlace
 from store.intake.sessions import Coming, Slot, Told
 from store.intake.submissions import IncomingFile, Receipt, Submission
 
-_TELL_EVERY_SECONDS: Final = 5  # how much has come
+_NOTE_EVERY_SECONDS: Final = 5  # how much has come
 _DECOY: Final = "subject"  # a honeypot: a person leaves it empty
 _FIELDS: Final = frozenset({"token", "slot", "form", "message", "language", "told", "warned", _DECOY})
 _NAMELESS: Final = "file"  # for what came without a name
@@ -129,7 +129,7 @@ class Receiver:
         self._files = 0
         self._thrown_away = 0
         self._length, self._received = length, 0
-        self._told = self._derivation.started()
+        self._noted = self._derivation.started()
 
     def take(self, parts: Iterable[Part]) -> Outcome:
         """Read the form to its end, or as far as it comes, and keep what arrived whole."""
@@ -312,10 +312,10 @@ class Receiver:
             self._refuse_file(Problem.MAILBOX_FULL)
         except NoSpaceError:
             self._refuse_file(Problem.NO_SPACE)
-        if self._derivation.started() - self._told >= _TELL_EVERY_SECONDS:
+        if self._derivation.started() - self._noted >= _NOTE_EVERY_SECONDS:
             coming = Coming(self._received, self._length)
             self._visit.sessions.note_coming(self._visit.cookie, self._outcome.form_id, coming)
-            self._told = self._derivation.started()
+            self._noted = self._derivation.started()
 
     def _refuse_file(self, problem: Problem) -> None:
         self._drop_file()

@@ -181,7 +181,7 @@ def test_a_tab_of_its_own_shows_how_much_has_arrived_while_the_form_is_on_its_wa
 ) -> None:
     """Frames of the page itself are stopped then, which is why it is a tab."""
     monkeypatch.setattr(progress, "SECONDS", 1)
-    monkeypatch.setattr(submission, "_TELL_EVERY_SECONDS", 0)
+    monkeypatch.setattr(submission, "_NOTE_EVERY_SECONDS", 0)
     intake = open_intake(file_bytes=16 * MIB, mailbox_bytes=64 * MIB, bundle_bytes=64 * MIB)
     go_on, application = threading.Event(), intake.app.wsgi_app
 
