@@ -99,8 +99,8 @@ def _surround_requests(app: QuietFlask, csp: str) -> None:
     @app.before_request
     def begin() -> str | None:
         sessions = services().place.sessions
-        tags = {language.tag for language in services().languages}
-        g.visit, g.budget, g.request_ends = Visit(request, sessions, tags), NoBudget(), ExitStack()
+        g.visit = Visit(request, sessions, services().languages)
+        g.budget, g.request_ends = NoBudget(), ExitStack()
         sessions.remove_idle()
         budgets = services().budgets
         if budgets is None:

@@ -128,7 +128,7 @@ def _take_note(slot: Slot) -> Told | None:
     """What was left for this codename's next page, such as what arrived before a connection broke."""
     if slot.slot_id not in visit().session().notes:
         return None
-    with visit().sessions.changing(visit().cookie) as session:
+    with visit().changing() as session:
         note = session.notes.pop(slot.slot_id, None)
         if note is not None:
             session.shown[slot.slot_id] = note
