@@ -73,6 +73,7 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
         "settings": place.settings,
         "collected": collected(),
         "questions": services().questions,
+        "question_form": services().question_form,
     }
     html = _with(back, outcome, facts)
     # A long text gives way to what a line's own words and questions, and all that went wrong at once, need of the page.

@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import Final
 
 from flask_babel import gettext, ngettext
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from source_interface.filling import Filled
-from source_interface.language import language, number
+from source_interface.language import number
 from source_interface.questions import Question, Words
 from source_interface.reply_pages import safe_text
 from source_interface.submission import Outcome, Problem
@@ -56,26 +58,30 @@ def file_size(length: int) -> str:
     return ngettext("%(size)s byte", "%(size)s bytes", length, size=number(length))
 
 
-def plain(words: Words) -> str:
-    """A text of the questions, in the language of the page if there is one."""
-    return words.within(language())
+@pass_context
+def plain(context: Context, words: Words) -> str:
+    """A text of the questions, in the template's `language` if there is one."""
+    return words.within(context["language"].tag)
 
 
-def tongue(words: Words) -> Markup:
+@pass_context
+def tongue(context: Context, words: Words) -> Markup:
     """What the element around such a text says of its language, when that is not the page's."""
-    return Markup("") if words.has(language()) else _IN_ENGLISH
+    return Markup("") if words.has(context["language"].tag) else _IN_ENGLISH
 
 
-def worded(words: Words) -> Markup:
+@pass_context
+def worded(context: Context, words: Words) -> Markup:
     """The text, marked when it is in English on a page in another language."""
-    return (
-        escape(plain(words)) if words.has(language()) else Markup("<span{}>{}</span>").format(_IN_ENGLISH, plain(words))
-    )
+    text, lang = plain(context, words), tongue(context, words)
+    return Markup("<span{}>{}</span>").format(lang, text) if lang else escape(text)
 
 
-def paragraphs(words: Words) -> Markup:
+@pass_context
+def paragraphs(context: Context, words: Words) -> Markup:
     """The same, with a paragraph for each that an empty line ends."""
-    return Markup("").join(Markup("<p{}>{}</p>").format(tongue(words), part) for part in plain(words).split("\n\n"))
+    parts, lang = plain(context, words).split("\n\n"), tongue(context, words)
+    return Markup("").join(Markup("<p{}>{}</p>").format(lang, part) for part in parts)
 
 
 def too_long(question: Question, filled: Filled) -> str:
