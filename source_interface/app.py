@@ -37,6 +37,7 @@ from source_interface.line_words import line_words
 from source_interface.page import fill
 from source_interface.page_texts import page_texts
 from source_interface.question_file import QuestionSource
+from source_interface.question_form import QuestionForm
 from source_interface.services import EXTENSION, Services, services, visit
 from source_interface.visit import Visit
 from store.intake.place import IntakePlace
@@ -59,15 +60,18 @@ def create_app(
     app.config.update(MAX_FORM_MEMORY_SIZE=64 * 1024, PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
     # Otherwise some addresses are answered with a redirect, which repeats the host name that was asked for.
     app.url_map.merge_slashes = app.url_map.strict_slashes = False
+    style = _fill_templates(app)
+    questions = QuestionSource.load(place.state).asked
+    tongues = offered(check_choices(languages or {}))
     app.extensions[EXTENSION] = Services(
         place,
         Derivation(place.keys, profile, place.settings),
         AdviceLibrary.load(place.state / FOLDER),
-        QuestionSource.load(place.state).asked,
-        offered(check_choices(languages or {})),
+        questions,
+        QuestionForm(app.jinja_env.get_template("_questions.html"), questions, tongues),
+        tongues,
         budgets,
     )
-    style = _fill_templates(app)
     Babel(app, locale_selector=lambda: current().locale).domain_instance = page_texts()
     parts = (landing, codename_pages, advice_pages, login, mailbox, progress, responding, leaving, switching)
     for blueprint in (part.pages for part in parts):
@@ -103,8 +107,8 @@ def _surround_requests(app: QuietFlask, csp: str) -> None:
     @app.before_request
     def begin() -> str | None:
         sessions = services().place.sessions
-        tags = {language.tag for language in services().languages}
-        g.visit, g.budget, g.request_ends = Visit(request, sessions, tags), NoBudget(), ExitStack()
+        g.visit = Visit(request, sessions, services().languages)
+        g.budget, g.request_ends = NoBudget(), ExitStack()
         sessions.remove_idle()
         budgets = services().budgets
         if budgets is None:

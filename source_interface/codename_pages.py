@@ -36,7 +36,7 @@ def issue_codename() -> str:
     except BusyError:
         return busy()
     slot = new_slot(codename.generate(codename_lists.chosen(form.get("list", ""), language())))
-    with visit().sessions.changing(visit().cookie) as session:
+    with visit().changing() as session:
         session.put(slot)
     return _shown(slot)
 
@@ -76,7 +76,7 @@ def type_back() -> str:
         return busy()
     if switching or not right:
         return _typing_page(slot, typed, another=not right)
-    with visit().sessions.changing(visit().cookie) as session:
+    with visit().changing() as session:
         kept = session.slot(slot.slot_id)
         if kept is not None:
             kept = replace(kept, typed_back=True)

@@ -25,8 +25,7 @@ _OR: Final = {"ckb": (Markup(" یان "), Markup("، ")), "ug": (Markup(" ياك
 
 def current() -> Language:
     """The language of the page that answers the current request."""
-    tag = visit().language
-    return next(one for one in services().languages if one.tag == tag)
+    return visit().language
 
 
 def language() -> str:
@@ -36,8 +35,9 @@ def language() -> str:
 
 def choose(untrusted_tag: str) -> None:
     """Write this page and the next ones in another language. One that is not offered changes nothing."""
-    if any(one.tag == untrusted_tag for one in services().languages):
-        visit().language = untrusted_tag
+    chosen = next((one for one in services().languages if one.tag == untrusted_tag), None)
+    if chosen is not None:
+        visit().language = chosen
         refresh()
 
 

@@ -76,7 +76,7 @@ def erase() -> str:
         replies.erase_all(ref)
         return mailbox_page(slot, erased="all")
     replies.erase_mailbox(ref)
-    with visit().sessions.changing(visit().cookie) as session:
+    with visit().changing() as session:
         session.slots = [other for other in session.slots if other.lookup != slot.lookup]
     return render_template("erased.html")
 
@@ -96,7 +96,7 @@ def _remember(outcome: Outcome, slot: Slot) -> None:
     """
     told = wording.told(outcome)
     form_id = outcome.form_id
-    with visit().sessions.changing(visit().cookie) as session:
+    with visit().changing() as session:
         if outcome.kept and (used := session.slot(slot.slot_id)) is not None:
             session.put(replace(used, codename=None))
         if Problem.REPEATED not in outcome.problems:

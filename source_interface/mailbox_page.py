@@ -73,6 +73,7 @@ def mailbox_page(slot: Slot, outcome: Outcome | None = None, *, erased: str = ""
         "settings": place.settings,
         "collected": collected(),
         "questions": services().questions,
+        "question_form": services().question_form,
     }
     html = _with(back, outcome, facts)
     # A long text gives way to what a line's own words and questions, and all that went wrong at once, need of the page.
@@ -128,7 +129,7 @@ def _take_note(slot: Slot) -> Told | None:
     """What was left for this codename's next page, such as what arrived before a connection broke."""
     if slot.slot_id not in visit().session().notes:
         return None
-    with visit().sessions.changing(visit().cookie) as session:
+    with visit().changing() as session:
         note = session.notes.pop(slot.slot_id, None)
         if note is not None:
             session.shown[slot.slot_id] = note

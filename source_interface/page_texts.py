@@ -10,7 +10,7 @@ from source_interface.services import visit
 
 class _PageTexts(Domain):
     def get_translations(self) -> NullTranslations:
-        return catalogues()[visit().language].translations
+        return catalogues()[visit().language.tag].translations
 
 
 def page_texts() -> Domain:

@@ -2,31 +2,36 @@
 
 from typing import Final
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from source_interface.language import language
 from source_interface.questions import Words
 
 _IN_ENGLISH: Final = Markup(' lang="en" dir="ltr"')
 
 
-def plain(words: Words) -> str:
-    """The text, in the language of the page if it can be said in it."""
-    return words.within(language())
+@pass_context
+def plain(context: Context, words: Words) -> str:
+    """The text, in the template's `language` if it can be said in it."""
+    return words.within(context["language"].tag)
 
 
-def language_attributes(words: Words) -> Markup:
+@pass_context
+def language_attributes(context: Context, words: Words) -> Markup:
     """What the element around such a text says of its language, when that is not the page's."""
-    return Markup("") if words.has(language()) else _IN_ENGLISH
+    return Markup("") if words.has(context["language"].tag) else _IN_ENGLISH
 
 
-def worded(words: Words) -> Markup:
+@pass_context
+def worded(context: Context, words: Words) -> Markup:
     """The text, marked when it is in English on a page in another language."""
-    said = escape(plain(words))
-    return said if words.has(language()) else Markup("<span{}>{}</span>").format(_IN_ENGLISH, said)
+    text, attributes = plain(context, words), language_attributes(context, words)
+    return Markup("<span{}>{}</span>").format(attributes, text) if attributes else escape(text)
 
 
-def paragraphs(words: Words) -> Markup:
+@pass_context
+def paragraphs(context: Context, words: Words) -> Markup:
     """The same, with a paragraph for each that an empty line ends."""
-    begin = Markup("<p{}>").format(language_attributes(words))
-    return Markup("").join(begin + part + Markup("</p>") for part in plain(words).split("\n\n"))
+    parts, begin = plain(context, words).split("\n\n"), Markup("<p{}>").format(language_attributes(context, words))
+    return Markup("").join(begin + part + Markup("</p>") for part in parts)

@@ -1,7 +1,7 @@
 """Replies, opened in memory for this page, cut into pages that never overflow."""
 
 import io
-import unicodedata
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +20,10 @@ _PAGE_HTML_BYTES: Final = 18_000  # beside them a page holds a form, text that i
 _PART_CHARACTERS: Final = 3_400  # at most 17,000 bytes when escaped
 _CARD_HTML_BYTES: Final = 1_000
 _REQUEST_HTML_BYTES: Final = 3_000  # around a request's own words, of which the longest take 12,500 when escaped
+_TURNING: Final = re.compile(f"[{''.join(sorted(TURNING))}]")
+_CONTROLS: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
+)  # Unicode's Cc and Cs, which stay as they are
 
 
 @dataclass(frozen=True)
@@ -133,9 +137,4 @@ def _escaped(text: str) -> int:
 
 def safe_text(text: str) -> str:
     """Text without control characters, and without marks that turn the direction of what stands around it."""
-    return "".join(_visible(character) for character in text if character not in TURNING)
-
-
-def _visible(character: str) -> str:
-    plain = character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs")
-    return character if plain else "\ufffd"
+    return _CONTROLS.sub("\ufffd", _TURNING.sub("", text))

@@ -115,7 +115,7 @@ def _take(form: Mapping[str, str], slot: Slot, ref: bytes, asked: ReplyPart | No
         raise _NotTakenError(Problem.GONE)
     response = _response(form, asked)
     form_id = visit().form_key(form.get("form", ""), response.say, str(response.choice), response.remark)
-    with visit().sessions.changing(visit().cookie) as session:
+    with visit().changing() as session:
         if form_id in session.receipts:
             return False
         session.remember(form_id, Told())
@@ -123,7 +123,7 @@ def _take(form: Mapping[str, str], slot: Slot, ref: bytes, asked: ReplyPart | No
         _send(response, slot, ref)
     except BaseException:
         # Nothing of this form was kept: it may come again.
-        with visit().sessions.changing(visit().cookie) as session:
+        with visit().changing() as session:
             session.receipts.pop(form_id, None)
         raise
     return True

@@ -9,6 +9,7 @@ from source_interface.advice_library import AdviceLibrary
 from source_interface.budgets import Budget, Budgets, Expense
 from source_interface.derivation import Derivation
 from source_interface.languages import Language
+from source_interface.question_form import QuestionForm
 from source_interface.questions import Questions
 from source_interface.visit import Visit
 from store.intake.place import IntakePlace
@@ -20,14 +21,15 @@ EXTENSION = "luwte"
 class Services:
     """What `create_app` was given and has made of it.
 
-    The opened intake host, the gate to key derivation, the advice, the questions, the languages to choose from, and the
-    circuits' budgets when tor stands before.
+    The opened intake host, the gate to key derivation, the advice, the questions and their form, the languages to choose
+    from, and the circuits' budgets when tor stands before.
     """
 
     place: IntakePlace
     derivation: Derivation
     advice: AdviceLibrary
     questions: Questions
+    question_form: QuestionForm
     languages: tuple[Language, ...]
     budgets: Budgets | None = None
 

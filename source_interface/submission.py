@@ -162,7 +162,7 @@ class Receiver:
     def _give_back_claim(self) -> None:
         """Nothing of this form was kept: it may come again. Not after `_commit`, which may have kept it."""
         if self._outcome.slot is not None and Problem.REPEATED not in self._outcome.problems:
-            with self._visit.sessions.changing(self._visit.cookie) as session:
+            with self._visit.changing() as session:
                 session.receipts.pop(self._outcome.form_id, None)
                 session.coming.pop(self._outcome.form_id, None)
 
@@ -230,7 +230,7 @@ class Receiver:
         if not _ready(self._visit.session().slot(self._fields.get("slot"))):
             self._outcome.add(Problem.NO_SESSION)
             return None
-        with self._visit.sessions.changing(self._visit.cookie) as session:
+        with self._visit.changing() as session:
             slot = session.slot(self._fields.get("slot"))
             if not _ready(slot):
                 self._outcome.add(Problem.NO_SESSION)
@@ -255,7 +255,7 @@ class Receiver:
             return slot
         keys = self._derivation.derive(slot.codename, self._budget)
         derived = replace(slot, lookup=keys.lookup, seed=keys.identity.seed)
-        with self._visit.sessions.changing(self._visit.cookie) as session:
+        with self._visit.changing() as session:
             session.put(derived)
         return derived
 

@@ -10,13 +10,14 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Container
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from flask import Request, Response
 
 from crypto.kdf import hkdf
-from source_interface.languages import ENGLISH, LONGEST_TAG
+from source_interface.languages import ENGLISH, LONGEST_TAG, Language
 from store.intake.sessions import COOKIE_LENGTH, BrowserSession, Sessions, new_cookie
 
 _COOKIE: Final = "luwte"
@@ -25,15 +26,16 @@ _FILL: Final = "_"
 
 
 class Visit:
-    """The visit that a request belongs to. `language` is the tag of one of `offered`; `has_left`: with this request."""
+    """The visit that a request belongs to. `language` is one of `offered`; `has_left`: with this request."""
 
-    def __init__(self, request: Request, sessions: Sessions, offered: Container[str]) -> None:
+    def __init__(self, request: Request, sessions: Sessions, offered: Iterable[Language]) -> None:
         ours = _OURS.fullmatch(request.cookies.get(_COOKIE, ""))
         self.cookie, untrusted_tag = ours.groups() if ours else (new_cookie(), "")
         tag = untrusted_tag.rstrip(_FILL)
-        self.language = tag if tag in offered else ENGLISH.tag
+        self.language = next((language for language in offered if language.tag == tag), ENGLISH)
         self.sessions = sessions
         self.has_left = False
+        self._session: BrowserSession | None = None
 
     @property
     def token(self) -> str:
@@ -55,17 +57,32 @@ class Visit:
         return hashlib.blake2b(text, digest_size=16, key=self.cookie.encode("ascii")).hexdigest()
 
     def session(self) -> BrowserSession:
-        return self.sessions.load(self.cookie)
+        """What stands in it, read once in a request until this request changes it."""
+        if self._session is None:
+            self._session = self.sessions.load(self.cookie)
+        return self._session
+
+    @contextmanager
+    def changing(self) -> Iterator[BrowserSession]:
+        """As `Sessions.changing`."""
+        try:
+            with self.sessions.changing(self.cookie) as session:
+                yield session
+        finally:
+            self._session = None
 
     def leave(self) -> None:
         """Forget the session and give the browser a fresh cookie, in which the language is forgotten, too."""
         self.sessions.delete(self.cookie)
         self.cookie = new_cookie()
+        self._session = None
         self.has_left = True
 
     def finish(self, response: Response) -> None:
-        tag = ENGLISH.tag if self.has_left else self.language
-        response.set_cookie(_COOKIE, cookie_value(self.cookie, tag), httponly=True, samesite="Strict", path="/")
+        language = ENGLISH if self.has_left else self.language
+        response.set_cookie(
+            _COOKIE, cookie_value(self.cookie, language.tag), httponly=True, samesite="Strict", path="/"
+        )
 
 
 def cookie_value(secret: str, tag: str) -> str:

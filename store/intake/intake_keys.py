@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from crypto import epoch
@@ -16,6 +16,9 @@ from store.intake.tables import EpochUse, IntakeKey, Mark
 LONGEST_SUBMISSION_DAYS: Final = 1  # days after the one on which it began
 _HIGH_WATER: Final = "epoch_high_water"
 _TOLD_FLOOR: Final = "epoch_floor_told"
+_KEYS, _USES = IntakeKey.__table__.c, EpochUse.__table__.c
+_CHAIN: Final = select(_KEYS.encoded).order_by(_KEYS.epoch)
+_LAST_USE: Final = select(_USES.day).where(_USES.epoch == bindparam("epoch"))
 
 
 class IntakeKeys:
@@ -37,7 +40,7 @@ class IntakeKeys:
             if choice.certificate is None:
                 return choice
             chosen = choice.certificate.epoch
-            last_day = session.scalar(select(EpochUse.day).filter_by(epoch=chosen))
+            last_day = session.scalar(_LAST_USE, {"epoch": chosen})
         if chosen > high_water or last_day is None or last_day < day:
             with self._database.writing() as session:
                 raise_mark(session, _HIGH_WATER, chosen)
@@ -74,7 +77,7 @@ class IntakeKeys:
         return len(following)
 
     def _chain(self, session: Session) -> list[EpochCertificate]:
-        return [self._parse(row) for row in session.scalars(select(IntakeKey.encoded).order_by(IntakeKey.epoch))]
+        return [self._parse(row) for row in session.scalars(_CHAIN)]
 
     def _parse(self, encoded: bytes) -> EpochCertificate:
         """Verify a certificate once in this process: there are 120, and every page asks for the key of the day."""

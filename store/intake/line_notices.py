@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crypto import line_notice
@@ -13,6 +14,7 @@ from store.intake.database import Database
 from store.intake.tables import LineNoticeRow
 
 _ONE: Final = 1  # key of the only row
+_ENCODED: Final = select(LineNoticeRow.__table__.c.encoded).where(LineNoticeRow.__table__.c.notice_id == _ONE)
 
 
 class LineNotices:
@@ -25,14 +27,14 @@ class LineNotices:
     def current(self) -> LineNotice | None:
         """None when none came, or what is kept does not verify: what the line did not sign is not shown."""
         with self._database.reading() as session:
-            row = session.get(LineNoticeRow, _ONE)
-        if row is None:
+            encoded = session.scalar(_ENCODED)
+        if encoded is None:
             return None
         # Read for every page; verified when it is another one. One assignment, so that threads see a pair that fits.
         known, notice = self._verified
-        if known != row.encoded:
-            notice = self._whole(row.encoded)
-            self._verified = (row.encoded, notice)
+        if known != encoded:
+            notice = self._whole(encoded)
+            self._verified = (encoded, notice)
         return notice
 
     def damaged(self) -> bool:

@@ -3,7 +3,7 @@
 import secrets
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from crypto.sealed_object import ID_LENGTH
@@ -11,6 +11,8 @@ from store.intake.database import Database, add_if_absent
 from store.intake.tables import Grave, Mailbox
 
 _GRAVE_DAYS: Final = 2  # a submission that began before the erasing has ended by then
+_MAILBOXES = Mailbox.__table__.c
+_REF: Final = select(_MAILBOXES.ref).where(_MAILBOXES.lookup == bindparam("lookup"))
 
 
 class Mailboxes:
@@ -57,4 +59,5 @@ def _is_buried(session: Session, ref: bytes) -> bool:
 
 
 def find_mailbox(session: Session, lookup: bytes) -> bytes | None:
-    return session.scalar(select(Mailbox.ref).filter_by(lookup=lookup))
+    found: bytes | None = session.scalar(_REF, {"lookup": lookup})
+    return found

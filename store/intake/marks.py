@@ -1,15 +1,20 @@
 """Marks: numbers by name that outlive a restart."""
 
-from sqlalchemy import select, update
+from typing import Final
+
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from store.intake.database import add_if_absent
 from store.intake.tables import Mark
 
+_MARKS = Mark.__table__.c
+_VALUE: Final = select(_MARKS.value).where(_MARKS.name == bindparam("name"))
+
 
 def mark(session: Session, name: str) -> int:
     """0 when it was never set."""
-    return session.scalar(select(Mark.value).filter_by(name=name)) or 0
+    return session.scalar(_VALUE, {"name": name}) or 0
 
 
 def raise_mark(session: Session, name: str, value: int) -> None:

@@ -2,14 +2,22 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from store.intake.blobs import Blobs
 from store.intake.courier_days import day_of_coming
 from store.intake.database import Database
 from store.intake.tables import Grave, Mailbox, Reply, SubmittedObject
+
+_REPLIES = Reply.__table__.c
+_NEWEST_FIRST: Final = (
+    select(_REPLIES.reply_id)
+    .where(_REPLIES.mailbox_ref == bindparam("mailbox_ref"))
+    .order_by(_REPLIES.number.desc(), _REPLIES.position.desc())
+)
 
 
 @dataclass(frozen=True)
@@ -29,12 +37,7 @@ class Replies:
     def list(self, mailbox_ref: bytes) -> list[StoredReply]:
         """Newest first."""
         with self._database.reading() as session:
-            query = (
-                select(Reply.reply_id)
-                .filter_by(mailbox_ref=mailbox_ref)
-                .order_by(Reply.number.desc(), Reply.position.desc())
-            )
-            return [StoredReply(reply_id) for reply_id in session.scalars(query)]
+            return [StoredReply(one) for one in session.scalars(_NEWEST_FIRST, {"mailbox_ref": mailbox_ref})]
 
     def read(self, reply_id: bytes) -> bytes:
         """The sealed reply; MissingBlobError when it has gone."""

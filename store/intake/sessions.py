@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, delete, event, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, bindparam, delete, event, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from crypto import cbor
@@ -46,6 +46,10 @@ class _Row(_Base):
     row: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     day: Mapped[int] = mapped_column(Integer)
     box: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+_ROWS = _Row.__table__.c
+_BOX: Final = select(_ROWS.box).where(_ROWS.row == bindparam("row"))
 
 
 @event.listens_for(_Row.__table__, "after_create")
@@ -175,7 +179,7 @@ class Sessions:
         if (secret := _secret(cookie)) is None:
             return BrowserSession()
         with self._database.reading() as session:
-            box = session.scalar(select(_Row.box).filter_by(row=_row_id(secret)))
+            box = session.scalar(_BOX, {"row": _row_id(secret)})
         return self._open(secret, box)
 
     @contextmanager

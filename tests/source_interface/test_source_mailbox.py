@@ -2,12 +2,16 @@
 
 import re
 import sqlite3
+import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import select
 
+from crypto.request import TURNING
 from deploy.trial.browser import Page, Upload
+from source_interface.reply_pages import safe_text
 from store.intake.settings import MIB
 from store.intake.tables import Grave
 from tests.source_interface.conftest import Intake
@@ -102,6 +106,13 @@ def test_a_reply_is_text_whatever_it_looks_like(source: Source) -> None:
     )
     shown = page.body.decode()
     assert not set(BIDI + "\x07\x1b\u0085") & set(shown)
+
+
+def test_every_character_that_turns_or_controls_is_taken_out_and_no_other() -> None:
+    every = "".join(map(chr, range(sys.maxunicode + 1)))
+    kept = (one if one in "\n\t" or unicodedata.category(one) not in ("Cc", "Cs") else "\ufffd" for one in every)
+    expected = "".join(shown for shown in kept if shown not in TURNING)
+    assert safe_text(every) == expected
 
 
 @pytest.mark.parametrize("length", [1, 3_399, 3_400, 3_401, 20_000, 100_000])

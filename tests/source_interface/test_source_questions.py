@@ -177,6 +177,17 @@ def test_an_answer_that_is_too_long_is_named_and_all_of_it_comes_back(
     assert "Your message arrived." in again.text
 
 
+def test_what_one_source_answered_stands_on_no_other_page(
+    intake: Intake, browser: SourceBrowser, mailbox: Page
+) -> None:
+    def asked(page: Page) -> str:
+        return re.findall(r"<details class.*?</details>", page.body.decode(), re.DOTALL)[0]
+
+    given = {"q-danger": "yes", "q-travel": "in May", "q-never-tell": LONG}
+    assert "in May" in asked(browser.send(mailbox, "hello", **given))
+    assert asked(intake.browser().open_new_mailbox()) == asked(browser.open_new_mailbox()) == asked(mailbox)
+
+
 def test_files_are_kept_though_an_answer_is_too_long(intake: Intake, browser: SourceBrowser, mailbox: Page) -> None:
     page = browser.send(mailbox, "the message", [("photo", b"data")], **{"q-never-tell": LONG})
     assert "1 file arrived whole: photo · 4 bytes" in page.text
