@@ -113,7 +113,7 @@ def test_the_command_that_it_shows_opens_the_onion_in_firefox(facts, state, tmp_
         (port_file,) = wait_for(command, lambda: [*tmp_path.glob("luwte-firefox-*/MarionetteActivePort")])
         firefox = Marionette(port=int(wait_for(command, port_file.read_text)), socket_timeout=ONION_SECONDS)
         firefox.start_session({"pageLoadStrategy": "none"})
-        wait_for(command, lambda: firefox.title == "Luwte (trial)")
+        wait_for(command, lambda: firefox.title == "First page")
         url, tabs = firefox.get_url(), len(firefox.window_handles)
         firefox.navigate(facts["desk_url"] + "/")
         wait_for(command, lambda: firefox.get_url() == facts["desk_url"] + "/")
