@@ -1,10 +1,10 @@
 """One browser's visit: its cookie, the token for its forms, and what the host remembers of it meanwhile.
 
-The cookie is set when it is new or says another language; all other pages have as many bytes in its place. An answer that comes
-late, after the visit was left, thus brings nothing back into the browser, and ends no visit that began meanwhile. The form token is
-derived from the cookie, which no other site can read or guess: no state is needed to check it. The language of the pages
-stands in the cookie too: whoever has not begun anything has no session, and one that ended must still be told of in the
-language that was chosen.
+The cookie is set when it is new or says another language; all other pages have as many bytes in its place. An answer that
+comes late, after the visit was left, thus brings nothing back into the browser, and ends no visit that began meanwhile. The
+form token is derived from the cookie, which no other site can read or guess: no state is needed to check it. The language of
+the pages stands in the cookie too: whoever has not begun anything has no session, and one that ended must still be told of
+in the language that was chosen.
 """
 
 import hashlib
