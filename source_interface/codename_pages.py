@@ -36,7 +36,7 @@ def issue_codename() -> str:
     except BusyError:
         return busy()
     slot = new_slot(codename.generate(codename_lists.chosen(form.get("list", ""), language())))
-    with visit().changing() as session:
+    with visit().changing(begin=True) as session:
         session.put(slot)
     return _shown(slot)
 

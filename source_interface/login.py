@@ -58,7 +58,7 @@ def _log_in(meant: Codename, typed: str) -> str:
     keys = derivation.derive(meant, budget())
     known = place.mailboxes.find(keys.lookup) is not None
     slot = new_slot(lookup=keys.lookup, seed=keys.identity.seed)
-    with visit().changing() as session:
+    with visit().changing(begin=True) as session:
         if known:
             session.put(slot)
     answer = mailbox_page(slot) if known else render_template("login.html", typed=typed, not_known=True)

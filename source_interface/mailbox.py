@@ -48,9 +48,10 @@ def submit() -> str:
         return stale_form(returnable(outcome))
     if outcome.slot is None:
         return no_session(returnable(outcome))
-    if not outcome.untrusted_language:
-        _remember(outcome, outcome.slot)
-    return mailbox_page(outcome.slot, outcome)
+    slot = outcome.slot
+    if not outcome.untrusted_language and not _remember(outcome, slot):
+        slot = replace(slot, codename=None, lookup=b"", seed=b"")  # who left is told what arrived, and shown no answers
+    return mailbox_page(slot, outcome)
 
 
 @pages.post("/erase")
@@ -88,11 +89,12 @@ def _fields_only(most_bytes: int) -> list[Part]:
     ]
 
 
-def _remember(outcome: Outcome, slot: Slot) -> None:
+def _remember(outcome: Outcome, slot: Slot) -> bool:
     """Keep the receipt for a repeated form, and what this page tells; as a note for the next one when nobody may see this one.
 
     A form of which nothing was kept may be sent again: from the browser's history, with a file less, in a minute. Once
-    something was kept, the codename can no longer be shown.
+    something was kept, the codename can no longer be shown. False when the visit no longer has this codename: it was left
+    while the form was coming in, or its mailbox was erased.
     """
     told = wording.told(outcome)
     form_id = outcome.form_id
@@ -107,6 +109,7 @@ def _remember(outcome: Outcome, slot: Slot) -> None:
                 session.receipts.pop(form_id, None)
         where = session.notes if Problem.BROKEN_OFF in outcome.problems else session.shown
         where[slot.slot_id] = told
+        return used is not None
 
 
 def ask_again(what: str) -> str:

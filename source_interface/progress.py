@@ -24,13 +24,20 @@ def progress() -> str:
     slot = session.slot(request.args.get("slot"))
     if slot is None:
         return no_session()
-    here = f"/sending?slot={slot.slot_id}"
+    again = f"/sending?slot={slot.slot_id}"
+    stop = f"{again}&look={_LOOKS}"
     look = request.args.get("look", 0, type=int)
     looks = 0 <= look < _LOOKS
     if looks:
-        _look_again(f"{here}&look={0 if session.coming else look + 1:02}")
+        _look_again(f"{again}&look={0 if session.coming else look + 1:02}")
     return render_template(
-        "sending.html", slot=slot, here=here, coming=list(session.coming.values()), looks=looks, stop=_LOOKS
+        "sending.html",
+        slot=slot,
+        here=again if looks else stop,
+        coming=list(session.coming.values()),
+        looks=looks,
+        again=again,
+        stop=stop,
     )
 
 

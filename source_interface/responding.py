@@ -116,7 +116,8 @@ def _take(form: Mapping[str, str], slot: Slot, ref: bytes, asked: ReplyPart | No
     response = _response(form, asked)
     form_id = visit().form_key(form.get("form", ""), response.say, str(response.choice), response.remark)
     with visit().changing() as session:
-        if form_id in session.receipts:
+        # A no is always taken: after a yes of the next day, the same no again is a withdrawal.
+        if form_id in session.receipts and response.say is not Say.NO:
             return False
         session.remember(form_id, Told())
     try:

@@ -198,12 +198,11 @@ class Receiver:
         if self._outcome.untrusted_language:
             self._outcome.tell_again = "told" in self._fields
             self._outcome.untrusted_warned = tuple(self._fields.get("warned", "").split())
-            slot = self._visit.session().slot(self._fields.get("slot"))
-            self._outcome.slot = slot if _ready(slot) else None
+            self._outcome.slot = self._ready_slot()
             return
         if self._fields.get(_DECOY):
             self._outcome.add(Problem.DECOY_FILLED)
-            self._outcome.slot = self._visit.session().slot(self._fields.get("slot"))
+            self._outcome.slot = self._ready_slot()
             return
         try:
             slot = self._claim()
@@ -222,14 +221,14 @@ class Receiver:
         except NoSpaceError:
             self._outcome.add(Problem.NO_SPACE)
 
+    def _ready_slot(self) -> Slot | None:
+        slot = self._visit.session().slot(self._fields.get("slot"))
+        return slot if _ready(slot) else None
+
     def _claim(self) -> Slot | None:
         """The slot that this form is for; None when there is none or the form came before."""
         said = self._outcome.typed, self._outcome.filled.as_text(ENGLISH.tag)
         form_id = self._outcome.form_id = self._visit.form_key(self._fields.get("form", ""), *said)
-        # Before `changing`, which makes a session: anybody can make up a cookie with its token.
-        if not _ready(self._visit.session().slot(self._fields.get("slot"))):
-            self._outcome.add(Problem.NO_SESSION)
-            return None
         with self._visit.changing() as session:
             slot = session.slot(self._fields.get("slot"))
             if not _ready(slot):

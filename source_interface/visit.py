@@ -1,9 +1,10 @@
 """One browser's visit: its cookie, the token for its forms, and what the host remembers of it meanwhile.
 
-The cookie is sent anew with every page, with one length whether or not a session stands behind it. The form token is
-derived from the cookie, which no other site can read or guess: no state is needed to check it. The language of the pages
-stands in the cookie too: whoever has not begun anything has no session, and one that ended must still be told of in the
-language that was chosen.
+The cookie is set when it is new or says another language; all other pages have as many bytes in its place. An answer that
+comes late, after the visit was left, thus brings nothing back into the browser, and ends no visit that began meanwhile. The
+form token is derived from the cookie, which no other site can read or guess: no state is needed to check it. The language of
+the pages stands in the cookie too: whoever has not begun anything has no session, and one that ended must still be told of
+in the language that was chosen.
 """
 
 import hashlib
@@ -23,13 +24,15 @@ from store.intake.sessions import COOKIE_LENGTH, BrowserSession, Sessions, new_c
 _COOKIE: Final = "luwte"
 _OURS: Final = re.compile(rf"([A-Za-z0-9_-]{{{COOKIE_LENGTH}}})\.([A-Za-z_-]{{{LONGEST_TAG}}})")
 _FILL: Final = "_"
+_FILLER: Final = "X-Fill-Too"  # as long as Set-Cookie
 
 
 class Visit:
     """The visit that a request belongs to. `language` is one of `offered`; `has_left`: with this request."""
 
     def __init__(self, request: Request, sessions: Sessions, offered: Iterable[Language]) -> None:
-        ours = _OURS.fullmatch(request.cookies.get(_COOKIE, ""))
+        self._came = request.cookies.get(_COOKIE, "")
+        ours = _OURS.fullmatch(self._came)
         self.cookie, untrusted_tag = ours.groups() if ours else (new_cookie(), "")
         tag = untrusted_tag.rstrip(_FILL)
         self.language = next((language for language in offered if language.tag == tag), ENGLISH)
@@ -63,10 +66,10 @@ class Visit:
         return self._session
 
     @contextmanager
-    def changing(self) -> Iterator[BrowserSession]:
+    def changing(self, *, begin: bool = False) -> Iterator[BrowserSession]:
         """As `Sessions.changing`."""
         try:
-            with self.sessions.changing(self.cookie) as session:
+            with self.sessions.changing(self.cookie, begin=begin) as session:
                 yield session
         finally:
             self._session = None
@@ -79,10 +82,10 @@ class Visit:
         self.has_left = True
 
     def finish(self, response: Response) -> None:
-        language = ENGLISH if self.has_left else self.language
-        response.set_cookie(
-            _COOKIE, cookie_value(self.cookie, language.tag), httponly=True, samesite="Strict", path="/"
-        )
+        value = cookie_value(self.cookie, ENGLISH.tag if self.has_left else self.language.tag)
+        response.set_cookie(_COOKIE, value, httponly=True, samesite="Strict", path="/")
+        if value == self._came:
+            response.headers[_FILLER] = "-" * len(response.headers.pop("Set-Cookie"))
 
 
 def cookie_value(secret: str, tag: str) -> str:

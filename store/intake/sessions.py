@@ -183,18 +183,25 @@ class Sessions:
         return self._open(secret, box)
 
     @contextmanager
-    def changing(self, cookie: str) -> Iterator[BrowserSession]:
-        """Change a session so that another tab's change at the same moment is not lost. Counts as use."""
+    def changing(self, cookie: str, *, begin: bool = False) -> Iterator[BrowserSession]:
+        """Change a session so that another tab's change at the same moment is not lost. Counts as use.
+
+        Where there is none, nothing is kept, unless it may `begin` with this: what was under way when a source left does not
+        bring the visit back.
+        """
         secret = _secret(cookie)
         if secret is None:
             yield BrowserSession()
             return
         with self._database.writing() as session:
             row = session.get(_Row, _row_id(secret), with_for_update=True)
-            if row is None:
+            if row is None and begin:
                 self._make_room(session)
                 add_if_absent(session, _Row, row=_row_id(secret), day=today(self._clock), box=b"")
                 row = session.get_one(_Row, _row_id(secret), with_for_update=True)
+            if row is None:
+                yield BrowserSession()
+                return
             changed = self._open(secret, row.box)
             yield changed
             row.day = today(self._clock)

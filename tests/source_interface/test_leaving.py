@@ -1,14 +1,18 @@
 """Being watched: nothing of a page names the line on a screen or in a list of tabs, and who leaves is shown a month."""
 
 import re
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from deploy.trial.browser import Page
+from deploy.trial.browser import Page, Upload
 from source_interface.languages import TAGS
+from store.intake.sessions import BrowserSession
+from store.intake.settings import MIB
 from tests.source_interface.conftest import Intake
 from tests.source_interface.source_browser import HOSTILE, SourceBrowser, language_of, mailbox_link, structure, words_of
 from tests.source_interface.test_source_notice import publish
+from tests.support.waiting import wait_until
 
 TITLES = {"First page", "Your mailbox", "Advice"}
 
@@ -74,6 +78,35 @@ def test_leaving_ends_the_visit_and_has_the_browser_clear_what_it_kept(intake: I
     back = browser.get("/mailbox")
     assert "Your visit has ended" in back.text
     assert not set(words_of(given)) & set(back.text.split())
+
+
+def test_what_was_under_way_when_somebody_left_brings_nothing_back(open_intake: Callable[..., Intake]) -> None:
+    """An upload in one tab, leaving in another, where a new visit begins before the upload has come."""
+    intake = open_intake(file_bytes=16 * MIB, mailbox_bytes=64 * MIB, bundle_bytes=64 * MIB)
+    browser = intake.browser()
+    given = browser.new_codename()
+    browser.send(browser.go_on(given), "hello")
+    intake.reply("the secret answer")
+    mailbox = browser.log_in(" ".join(words_of(given)))
+    other_tab, new_words = intake.browser(), []
+    other_tab.cookies = browser.cookies
+    secret = browser.secret
+    forms = intake.place.sessions.load(secret).receipts.keys()
+
+    def pieces() -> Iterator[bytes]:
+        yield bytes(MIB)
+        wait_until(lambda: intake.place.sessions.load(secret).receipts.keys() > forms, words=lambda: "no form came")
+        other_tab.leave(mailbox)
+        new_words.extend(words_of(other_tab.new_codename()))
+        yield bytes(MIB)
+
+    upload = Upload("private-name", 2 * MIB, pieces)
+    told = browser.submit(mailbox, mailbox.form(having="files"), {"message": "a message"}, [("files", upload)])
+    assert "private-name · 2 MiB" in told.text, "who sent it is told that it arrived"
+    assert "the secret answer" not in told.text
+    assert not [link for link in told.links if link.startswith("/codename")]
+    assert intake.place.sessions.load(secret) == BrowserSession(), "nor are names kept"
+    assert words_of(browser.get("/codename")) == new_words, "the new visit goes on"
 
 
 def test_leaving_never_fails(standing: Intake) -> None:

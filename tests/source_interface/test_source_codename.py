@@ -154,11 +154,9 @@ def test_wrong_and_right_look_and_work_alike(intake: Intake, words: list[str]) -
     assert len(intake.derived) == 2
     assert right.status == wrong.status == 200
     assert len(right.body) == len(wrong.body)
-    varying = ("Set-Cookie", "Date")
-    assert [(k, v) for k, v in right.headers.items() if k not in varying] == [
-        (k, v) for k, v in wrong.headers.items() if k not in varying
+    assert [(k, v) for k, v in right.headers.items() if k != "Date"] == [
+        (k, v) for k, v in wrong.headers.items() if k != "Date"
     ]
-    assert len(right.headers["Set-Cookie"]) == len(wrong.headers["Set-Cookie"])
     assert right.form(having="files")
     assert wrong.form(having="codename")
 

@@ -56,6 +56,7 @@ def test_looking_has_an_end_and_can_be_stopped(intake: Intake, browser: SourceBr
         assert "Refresh" not in browser.get(f"{link}&look={odd}").headers
     stopped = browser.get(f"{link}&look=60")
     assert link in stopped.links
+    assert "Refresh" not in browser.switch(browser.switch(stopped, "nl"), "en").headers, "nor in another language"
     note(intake, browser, 5, 9)
     assert browser.get(f"{link}&look=59").headers["Refresh"].endswith("look=00"), "as long as something comes"
 

@@ -9,6 +9,7 @@ import pytest
 from crypto.request import LONGEST_REMARK, ConsentRequest, Question, Request
 from crypto.sealed_object import ContentType, Kind, ObjectHeader, seal_object
 from deploy.trial.browser import Form, Page, Upload
+from store.clock import SECONDS_A_DAY
 from store.desk.asking import Asked
 from store.desk.consent import Standing
 from store.desk.model import EntryKind
@@ -207,6 +208,19 @@ def test_a_form_sent_twice_is_taken_once(source: Source) -> None:
     assert source.intake.objects() == 1
     say(source, come_to_request(source), "yes")
     assert source.intake.objects() == 2
+
+
+def test_a_no_is_never_taken_for_one_that_came_before(source: Source) -> None:
+    """Around midnight: a no, a yes on a new page, and after Back the first page's no again."""
+    ask(source, CONSENT)
+    clock = source.intake.clock
+    clock.seconds += SECONDS_A_DAY // 2 - 600
+    page = come_to_request(source)
+    say(source, page, "no")
+    clock.seconds += 1_200
+    say(source, source.browser.get(page.path), "yes")
+    assert "Your answer arrived" in say(source, page, "no").text
+    assert standings(source) == [Standing.WITHDRAWN]
 
 
 def test_two_requests_are_answered_apart(source: Source) -> None:

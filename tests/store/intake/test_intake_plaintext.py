@@ -54,7 +54,7 @@ def test_no_plaintext_is_kept(line: Line, temporary: Path, tmp_path: Path, reque
     keys = derive_source_keys(name, salt=host.keys.salt, pepper=host.keys.pepper, profile=TEST_KDF)
     source = RoadSource(1)
     slot = new_slot(name, keys.lookup, keys.identity.seed)
-    with host.sessions.changing(new_cookie()) as session:
+    with host.sessions.changing(new_cookie(), begin=True) as session:
         session.put(slot)
         session.remember("form", Told(message=True, files=1, arrived=((NAME, 1), (MESSAGE, 1))))
     submit(host, source, MESSAGE, {NAME: text_file, "large": large})

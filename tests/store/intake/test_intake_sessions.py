@@ -54,7 +54,7 @@ def sessions(host: IntakePlace, seconds: Seconds) -> Sessions:
 def begun(sessions: Sessions) -> str:
     """The cookie of a new session with one slot."""
     cookie = new_cookie()
-    with sessions.changing(cookie) as session:
+    with sessions.changing(cookie, begin=True) as session:
         session.put(new_slot(lookup=secrets.token_bytes(32), seed=secrets.token_bytes(32)))
     return cookie
 
@@ -68,7 +68,7 @@ def test_what_was_put_is_loaded_with_the_cookie(sessions: Sessions) -> None:
     cookie = new_cookie()
     fresh = new_slot(codename=codename.generate())
     derived = new_slot(lookup=b"l" * 32, seed=b"s" * 32)
-    with sessions.changing(cookie) as session:
+    with sessions.changing(cookie, begin=True) as session:
         session.put(fresh)
         session.put(derived)
         session.remember("form", KEPT)
@@ -103,7 +103,7 @@ MALFORMED = [
 
 def test_a_malformed_cookie_opens_and_keeps_nothing(host: IntakePlace, sessions: Sessions) -> None:
     for cookie in MALFORMED:
-        with sessions.changing(cookie) as session:
+        with sessions.changing(cookie, begin=True) as session:
             session.put(new_slot())
         sessions.note_coming(cookie, "form", Coming(1))
         sessions.delete(cookie)
@@ -122,7 +122,7 @@ def test_the_stored_bytes_hold_nothing_of_codename_keys_or_cookie(line: Line, re
     name = codename.generate()
     slot = new_slot(name, lookup=secrets.token_bytes(32), seed=secrets.token_bytes(32))
     cookie = new_cookie()
-    with host.sessions.changing(cookie) as session:
+    with host.sessions.changing(cookie, begin=True) as session:
         session.put(slot)
         session.remember("form", Told(files=1, arrived=(("secret.pdf", 1),)))
     if line.database_url:
@@ -193,7 +193,9 @@ def test_noting_what_comes_makes_no_session_and_revives_none(
     host: IntakePlace, sessions: Sessions, seconds: Seconds
 ) -> None:
     sessions.note_coming(new_cookie(), "form", Coming(1))
-    assert rows(host) == []
+    with sessions.changing(new_cookie()) as session:
+        session.put(new_slot())
+    assert rows(host) == [], "nor does a change with which none may begin"
     cookie = begun(sessions)
     seconds.time += HALF_AN_HOUR + 1
     sessions.note_coming(cookie, "form", Coming(1))
@@ -310,7 +312,7 @@ def test_changes_of_two_tabs_at_the_same_moment_are_both_kept(sessions: Sessions
     def tab(cookie: str, barrier: threading.Barrier) -> None:
         try:
             barrier.wait()
-            with sessions.changing(cookie) as session:
+            with sessions.changing(cookie, begin=True) as session:
                 session.put(new_slot())
         except BaseException as error:  # noqa: BLE001 - shown by the test's own thread
             failures.append(error)
@@ -331,7 +333,7 @@ def test_the_oldest_of_too_many_tabs_goes(sessions: Sessions) -> None:
     cookie = new_cookie()
     slots = [new_slot() for _ in range(MOST_SLOTS + 3)]
     for slot in slots:
-        with sessions.changing(cookie) as session:
+        with sessions.changing(cookie, begin=True) as session:
             session.put(slot)
     assert sessions.load(cookie).slots == slots[3:]
 
@@ -340,7 +342,7 @@ def test_notes_for_tabs_that_have_gone_go_with_them(sessions: Sessions) -> None:
     cookie = new_cookie()
     for _ in range(MOST_SLOTS + 3):
         slot = new_slot()
-        with sessions.changing(cookie) as session:
+        with sessions.changing(cookie, begin=True) as session:
             session.put(slot)
             session.notes[slot.slot_id] = session.shown[slot.slot_id] = BROKEN
     loaded = sessions.load(cookie)
@@ -351,7 +353,7 @@ def test_notes_for_tabs_that_have_gone_go_with_them(sessions: Sessions) -> None:
 def test_only_the_last_receipts_are_remembered(sessions: Sessions) -> None:
     cookie = new_cookie()
     for number in range(20):
-        with sessions.changing(cookie) as session:
+        with sessions.changing(cookie, begin=True) as session:
             session.remember(f"form {number}", KEPT)
     assert list(sessions.load(cookie).receipts) == [f"form {number}" for number in range(12, 20)]
 
