@@ -99,7 +99,8 @@ def _remember(outcome: Outcome, slot: Slot) -> bool:
     told = wording.told(outcome)
     form_id = outcome.form_id
     with visit().changing() as session:
-        if outcome.kept and (used := session.slot(slot.slot_id)) is not None:
+        used = session.slot(slot.slot_id)
+        if outcome.kept and used is not None:
             session.put(replace(used, codename=None))
         if Problem.REPEATED not in outcome.problems:
             session.coming.pop(form_id, None)
