@@ -91,7 +91,9 @@ def test_saving_never_replaces_and_never_leaves_a_part(
     before = sorted(os.listdir(folder))
     [stored] = (state / "files").iterdir()
     sealed = stored.read_bytes()
-    for damaged in (sealed[:-1], sealed[:150_000] + b"x" + sealed[150_001:], sealed + b"x", b""):
+    changed = bytearray(sealed)
+    changed[150_000] ^= 1
+    for damaged in (sealed[:-1], bytes(changed), sealed + b"x", b""):
         stored.write_bytes(damaged)
         with pytest.raises(DamagedError):
             desk.inbox.save_file(entry.entry_id, folder)
