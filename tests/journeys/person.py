@@ -41,6 +41,12 @@ class Person:
         self.browser.fill("[name=codename]", " ".join(self.words))
         self.press('form[action="/codename/typed"] button', "new mailbox")
 
+    @property
+    def mailbox(self) -> str:
+        """The address of the mailbox whose page is shown."""
+        (slot,) = set(self.browser.attributes("input[name=slot]", "value"))
+        return f"{self._url}/mailbox?slot={slot}"
+
     def send(self, message: str, files: Sequence[Path] = ()) -> None:
         self.browser.fill("textarea[name=message]", message)
         if files:

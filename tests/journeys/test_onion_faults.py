@@ -66,7 +66,7 @@ def test_an_upload_that_a_crash_breaks_off_leaves_nothing_and_is_sent_again(
     (tmp_path / "saved").mkdir()
     person = Person(open_browser("safest"), line.url)
     person.get_codename()
-    mailbox = person.browser.url
+    mailbox = person.mailbox
     before = stored(line)
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(person.send, message, [file])
@@ -92,7 +92,7 @@ def test_a_host_without_its_tor_fails_plainly_and_the_same_visit_goes_on_with_th
     person = Person(open_browser("safest"), line.url)
     person.get_codename()
     person.send(f"before the fault {os.urandom(4).hex()}")
-    mailbox = f"{line.url}/mailbox?slot={person.browser.attributes('input[name=slot]', 'value')[0]}"
+    mailbox = person.mailbox
     published = line.host.said.count("The source onion is reachable")
     os.kill(line.host.process.pid, signal.SIGSTOP)  # so that tor stays away for as long as the browser tries
     try:
